@@ -1,0 +1,1 @@
+"""Declared state: procctl.toml, Procfile, and where they are looked for."""

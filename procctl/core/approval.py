@@ -1,0 +1,271 @@
+"""May this process run now? Policies as plain functions; the start modes; host patterns. Pure.
+
+A policy gets the request and what is known of the fleet, and answers `allow`, `deny`, `ask` or `displace`, or None
+when it has no opinion. The first opinion counts; without one the answer is `allow`. Then the start mode is applied.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Protocol
+
+from attrs import field, frozen
+
+from ..errors import BadConfig
+from .leases import Lease
+from .matching import match_host, match_name
+from .records import Item
+from .rights import Caller
+from .specs import Mode, Scope
+from .value import Value
+
+__all__ = [
+    "Allow",
+    "Ask",
+    "Decision",
+    "Deny",
+    "Displace",
+    "PermitRequest",
+    "Policy",
+    "View",
+    "allow",
+    "ask",
+    "check_policies",
+    "decide",
+    "deny",
+    "displace",
+    "effective_mode",
+    "hosts",
+    "rule",
+]
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class PermitRequest(Value):
+    """One question: may this run?
+
+    Attributes:
+        rid: Its identity; asking again with the same gives the same answer.
+        slot: The name that exclusivity is about.
+        uuid: The process.
+        hostname: Where it would run.
+        mode: The mode that was asked for.
+        scope: Where other holders count.
+        group: The process's group, or empty.
+        caller: Who asked for the start.
+    """
+
+    rid: str
+    slot: str
+    uuid: str
+    hostname: str
+    mode: Mode = "many"
+    scope: Scope = "fleet"
+    group: str = ""
+    caller: Caller = field(default=Caller(name=""))
+
+    @property
+    def name(self) -> str:
+        """The slot."""
+        return self.slot
+
+
+class View(Protocol):
+    """What a policy can look up (`procctl.Registry` is one)."""
+
+    def processes(self, name: str = "", hostname: str = "") -> Sequence[Item]:
+        """Items whose name and host match these patterns; empty means all."""
+
+
+@frozen(eq=False, repr=False)
+class Allow(Value):
+    """It may run; `mode`, if given, is the mode that it runs in."""
+
+    mode: Mode | None = None
+
+
+@frozen(eq=False, repr=False)
+class Deny(Value):
+    """It may not, and why; `holder` is who stands in the way."""
+
+    why: str
+    holder: Lease | None = None
+
+
+@frozen(eq=False, repr=False)
+class Displace(Value):
+    """It may run, and whoever holds the slot is stopped first."""
+
+    leases: tuple[Lease, ...] = ()
+
+
+@frozen(eq=False, repr=False)
+class Ask(Value):
+    """A person decides, within so many seconds, or for ever."""
+
+    within: float | None = None
+    mode: Mode | None = None
+
+
+Decision = Allow | Deny | Displace | Ask
+Policy = Callable[[PermitRequest, Any], Decision | None]
+"""Takes the request and what is known of the fleet: a `procctl.Registry`, or a `View` of one host."""
+
+
+def allow() -> Allow:
+    """The policy's answer: yes, subject to the start mode."""
+    return Allow()
+
+
+def deny(why: str) -> Deny:
+    """The policy's answer: no, and why; the text reaches whoever asked."""
+    return Deny(why)
+
+
+def displace() -> Displace:
+    """The policy's answer: yes, and other holders of the slot are stopped first."""
+    return Displace()
+
+
+def ask(within: float | None = None) -> Ask:
+    """The policy's answer: a person decides.
+
+    Args:
+        within: Seconds after which it counts as denied; None: it waits for ever.
+    """
+    return Ask(within)
+
+
+def hosts(*patterns: str) -> Policy:
+    """A policy that refuses every host whose name matches none of the patterns (``sub.*.example.com``)."""
+
+    def policy(request: PermitRequest, fleet: View) -> Decision | None:
+        if any(match_host(pattern, request.hostname) for pattern in patterns):
+            return None
+        return Deny(f"host {request.hostname} is not among {', '.join(patterns)}")
+
+    return policy
+
+
+def rule(
+    match: str = "*",
+    hosts: Sequence[str] = (),
+    mode: Mode | None = None,
+    approve: str = "auto",
+    within: float | None = None,
+) -> Policy:
+    """One ``[[policy]]`` of the configuration: the first whose `match` fits the name counts.
+
+    Raises:
+        BadConfig: `approve` is none of auto, ask and deny.
+    """
+    if approve not in ("auto", "ask", "deny"):
+        raise BadConfig(f"approve is {approve!r}", "expected auto, ask or deny")
+
+    def policy(request: PermitRequest, fleet: View) -> Decision | None:
+        if not match_name(match, request.slot):
+            return None
+        if hosts and not any(match_host(pattern, request.hostname) for pattern in hosts):
+            return Deny(f"host {request.hostname} is not among {', '.join(hosts)}")
+        if approve == "deny":
+            return Deny(f"the policy for {match} denies it")
+        return Ask(within, mode) if approve == "ask" else Allow(mode)
+
+    return policy
+
+
+def check_policies(policies: Sequence[Policy]) -> tuple[Policy, ...]:
+    """The policies, if all can be called.
+
+    Raises:
+        BadConfig: One is not callable, or is a coroutine function.
+    """
+    for policy in policies:
+        if not callable(policy) or _is_coroutine(policy):
+            raise BadConfig(
+                f"the approval policy {policy!r} is not a plain function",
+                "it is called as policy(request, fleet) and returns allow(), deny(why), ask(), displace() or None",
+            )
+    return tuple(policies)
+
+
+def _is_coroutine(policy: object) -> bool:
+    if isinstance(policy, partial):
+        return _is_coroutine(policy.func)
+    return inspect.iscoroutinefunction(policy) or inspect.iscoroutinefunction(type(policy).__call__)
+
+
+def effective_mode(policy: Mode | None, asked: Mode) -> Mode:
+    """The mode that counts: the policy fixes it, a request may only be stricter.
+
+    ``one`` is stricter than ``many``; ``force`` is ``one`` with more power, which only a policy that says so, or the
+    absence of a policy, gives.
+    """
+    if policy is None or policy == asked:
+        return asked
+    if policy == "many":
+        return "one"
+    return "one" if asked == "one" else policy
+
+
+def _opinion(policy: Policy, request: PermitRequest, fleet: View) -> Decision | None:
+    """A policy is somebody else's code: what goes wrong in it is a refusal that says so."""
+    name = getattr(policy, "__qualname__", repr(policy))
+    try:
+        verdict = policy(request, fleet)
+    except Exception as error:
+        return Deny(f"the policy {name} failed: {error!r}")
+    if verdict is not None and not isinstance(verdict, Allow | Deny | Displace | Ask):
+        return Deny(f"the policy {name} answered {verdict!r}, which is no decision")
+    return verdict
+
+
+def _alone_everywhere(lease: Lease) -> bool:
+    return lease.scope == "fleet" and lease.mode != "many"
+
+
+def _in_the_way(lease: Lease, fleet: View) -> str:
+    """Who holds the slot: host, pid and since when."""
+    pids = [item.pid for item in fleet.processes(lease.slot, lease.hostname) if item.uuid == lease.uuid and item.pid]
+    pid = f" (pid {pids[0]})" if pids else ""
+    try:
+        since = f" since {datetime.fromtimestamp(lease.at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError):  # a host has said so
+        since = ""
+    return f"{lease.slot} runs on {lease.hostname}{pid}{since}"
+
+
+def decide(request: PermitRequest, held: Sequence[Lease], policies: Sequence[Policy], fleet: View) -> Decision:
+    """Answer one question at one moment.
+
+    Args:
+        request: The question.
+        held: All leases that are out.
+        policies: Asked in order until one has an opinion.
+        fleet: What the policies can look up.
+
+    Returns:
+        `Allow`, `Deny` with its reason and holder, `Displace` with the leases that have to end first, or `Ask`.
+    """
+    verdict = next((v for policy in policies if (v := _opinion(policy, request, fleet)) is not None), Allow())
+    if isinstance(verdict, Deny):
+        return verdict
+    others = tuple(
+        lease
+        for lease in held
+        if lease.slot == request.slot
+        and (lease.uuid, lease.hostname) != (request.uuid, request.hostname)
+        and (lease.hostname == request.hostname or request.scope == "fleet" or _alone_everywhere(lease))
+    )
+    if isinstance(verdict, Displace):
+        return Displace(others) if others else Allow()
+    mode = effective_mode(verdict.mode, request.mode)
+    guarded = [lease for lease in others if mode != "many" or lease.mode != "many"]
+    if guarded and mode != "force":
+        return Deny(_in_the_way(guarded[0], fleet), guarded[0])
+    if isinstance(verdict, Ask):
+        return verdict
+    return Displace(others) if others and mode == "force" else Allow(mode)

@@ -1,0 +1,493 @@
+"""One machine's brain: its processes, the commands that are being answered, the answers already given. Pure.
+
+A command becomes an event for each of its targets; what the processes answer is put together in `gather`. Cancelling
+a wait (`forget`) undoes nothing. What a start depends on is started with it (`plan`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from random import Random
+from uuid import UUID, uuid5
+
+from attrs import frozen
+
+from . import events as ev
+from .check import problems, signal_name
+from .gather import Answer, Gathers, item_of
+from .matching import did_you_mean, is_pattern, match_host, select
+from .messages import (
+    Add,
+    Adopt,
+    Ask,
+    Delete,
+    Detach,
+    Detail,
+    Failure,
+    Kill,
+    Miss,
+    Reopen,
+    Restart,
+    Signal,
+    Start,
+    Status,
+    Stop,
+    Target,
+    Until,
+)
+from .plan import cycle, hopeless, satisfied
+from .process import Process, step
+from .records import Ident, Item
+from .specs import DependsOn, ProcessSpec
+from .states import RESTING, Phase
+from .value import Value, evolve
+from .words import MAX_ACTION
+
+__all__ = ["Answer", "Appeared", "Host", "HostOut", "HostRequest", "Perform", "Vanished", "item_of"]
+
+P = Phase
+
+HostRequest = Status | Add | Adopt | Start | Stop | Kill | Signal | Ask | Restart | Reopen | Delete | Detach
+
+
+@frozen(eq=False, repr=False)
+class Perform(Value):
+    """Do this for that process, after what was to be done for it before."""
+
+    uuid: str
+    effect: ev.Effect
+
+
+@frozen(eq=False, repr=False)
+class Appeared(Value):
+    """A process was registered."""
+
+    uuid: str
+
+
+@frozen(eq=False, repr=False)
+class Vanished(Value):
+    """A process was deleted; this is how it was last."""
+
+    process: Process
+
+
+HostOut = Perform | Answer | Appeared | Vanished
+
+
+class Host:
+    """The processes of one machine.
+
+    Args:
+        name: Of the host.
+        rng: Where ids come from.
+    """
+
+    def __init__(self, name: str, rng: Random) -> None:
+        self.name = name
+        self.processes: dict[str, Process] = {}
+        self._rng = rng
+        self._gathers = Gathers(name, self.processes)
+        self._waiting: set[str] = set()  # uuids in Phase.WAITING
+        self._names: dict[str, list[str]] = {}  # slot and base name -> uuids
+
+    # requests -------------------------------------------------------------------------------------------------
+
+    def request(self, key: str, request: HostRequest, by: str, until: Until, now: ev.Now) -> list[HostOut]:
+        """Take a command.
+
+        Args:
+            key: The request's identity; a second one with the same is answered as the first was.
+            request: What is asked.
+            by: Who asks, for the record.
+            until: When it is answered; ``settled`` for the default.
+            now: When.
+        """
+        known = self._gathers.known(key)
+        if known is not None:
+            return list(known)
+        if isinstance(request, Add):
+            return self._add(key, request, by, until, now)
+        if isinstance(request, Adopt):
+            return self._adopt(key, request, by, until, now)
+        refusal = self._refused(request)
+        if refusal is not None:
+            return [Answer(key, refusal)]
+        targets = self.select(request)
+        misses = self._missing(request) if not targets else []
+        match request:
+            case Status():
+                if request.detail:
+                    return [self._gathers.answer(key, *self._detailed(targets, now), misses)]
+                return self._status(key, targets, misses, until, now)
+            case Delete():
+                return self._delete(key, targets, misses, now)
+            case Start():
+                return self._start(key, targets, misses, by, until, now, request.force)
+            case Stop(grace=grace, hard=hard):
+                return self._command(
+                    key, targets, misses, until, now, lambda p: ev.StopAsked(key, by, _steps(p, grace), hard)
+                )
+            case Kill(signal=name, grace=wait):
+                name = signal_name(name) or name
+                steps = () if name == "SIGKILL" else ((name, wait),)
+                return self._command(key, targets, misses, until, now, lambda p: ev.StopAsked(key, by, steps, True))
+            case Restart():
+                return self._start(key, targets, misses, by, until, now, False, again=True)
+            case Detach():
+                return self._command(key, targets, misses, until, now, lambda p: ev.DetachAsked(key, by))
+            case Reopen():
+                reopening = [Perform(p.uuid, ev.ReopenLogs()) for p in targets]
+                items = tuple(item_of(p, self.name, now) for p in targets)
+                return [*reopening, self._gathers.answer(key, items, (), misses)]
+            case Signal(signal=name):
+                name = signal_name(name) or name
+                return self._command(key, targets, misses, until, now, lambda p: ev.SignalAsked(key, by, name))
+            case Ask(action=action, data=data):
+                return self._command(
+                    key, targets, misses, until, now, lambda p: ev.QuestionAsked(key, by, action, data)
+                )
+
+    def feed(self, uuid: str, event: ev.Event, now: ev.Now) -> list[HostOut]:
+        """Something happened to one process. A process that was deleted meanwhile is not an error."""
+        if uuid not in self.processes:
+            return [Perform(uuid, ev.ReleaseLease(event.token))] if isinstance(event, ev.Granted) else []
+        todo: deque[str] = deque()
+        out = self._step(uuid, event, now, todo)
+        return out + self._wake(todo, now)
+
+    def _step(self, uuid: str, event: ev.Event, now: ev.Now, todo: deque[str]) -> list[HostOut]:
+        """One event; who waits for this process is put down in `todo`."""
+        before = self.processes[uuid]
+        after, effects = step(before, event, now)
+        self.processes[uuid] = after
+        (self._waiting.add if after.phase is P.WAITING else self._waiting.discard)(uuid)
+        out: list[HostOut] = []
+        for effect in effects:
+            if isinstance(effect, ev.Settle):
+                self._gathers.settle(uuid, effect)
+            else:
+                out.append(Perform(uuid, effect))
+        out += self._gathers.look(uuid, now)
+        if self._waiting and (after.phase is not before.phase or after.ready is not before.ready):
+            todo.extend(self._concerned(after))
+        return out
+
+    def trouble(self, uuid: str, text: str) -> list[HostOut]:
+        """Something about a process is not as it should be, without a change of its phase; empty: it is again."""
+        if uuid not in self.processes or self.processes[uuid].trouble == text:
+            return []
+        self.processes[uuid] = evolve(self.processes[uuid], trouble=text)
+        return [Perform(uuid, ev.Changed())]
+
+    def forget(self, key: str) -> None:
+        """Nobody waits for this answer any more. The command goes on, and is not done again by the same key."""
+        self._gathers.forget(key)
+
+    def expire(self, key: str, now: ev.Now) -> list[HostOut]:
+        """The deadline of this request passed: it is answered with what there is."""
+        return list(self._gathers.expire(key, now))
+
+    def select(self, target: Target) -> list[Process]:
+        """The processes that a target names here."""
+        if target.uuid in self.processes and not (target.hostname or target.name or target.group):
+            return [self.processes[target.uuid]]
+        things: Iterable[Process] = self.processes.values()
+        if target.name and not is_pattern(target.name):
+            things = [self.processes[uuid] for uuid in self._names.get(target.name, ())]
+        return select(target, things, lambda p: (self.name, p.spec.name, p.spec.group))
+
+    def item(self, uuid: str, now: ev.Now) -> Item:
+        """One process as everybody sees it."""
+        return item_of(self.processes[uuid], self.name, now)
+
+    # one command ----------------------------------------------------------------------------------------------
+
+    def _refused(self, request: HostRequest) -> Failure | None:
+        if isinstance(request, Status | Add | Adopt):
+            return None
+        if request.everything and not request.all:
+            return Failure(
+                code="needs-all",
+                message=f"{request.command} without a target would mean every process",
+                hint='name a target, or say "all": true (on the command line: all)',
+            )
+        if isinstance(request, Kill | Signal) and signal_name(request.signal) is None:
+            return Failure(code="bad-signal", message=f"{request.signal!r} is no signal", hint="for example SIGTERM")
+        if isinstance(request, Ask) and not 0 < len(request.action) <= MAX_ACTION:
+            text = f"expected 1 to {MAX_ACTION} characters at $.action"
+            return Failure(code="bad-request", message=text)
+        if isinstance(request, Stop | Kill) and request.grace is not None and not 0 <= request.grace <= 1e9:
+            return Failure(code="bad-request", message=f"expected seconds, got {request.grace} at $.grace")
+        return None
+
+    def _missing(self, target: Target) -> list[Miss]:
+        """What to say when nothing matches; nothing at all if nothing in particular was meant."""
+        if not (target.name or target.uuid or target.group):
+            return []
+        wanted = target.name or target.uuid or f"group:{target.group}"
+        known = dict.fromkeys(name for p in self.processes.values() for name in (p.spec.name, p.name))
+        hint = did_you_mean(wanted, known) or "procctl ps shows what there is"
+        return [Miss(target=wanted, code="no-such-target", message=f"no process {wanted!r} on {self.name}", hint=hint)]
+
+    def _command(
+        self,
+        key: str,
+        targets: list[Process],
+        misses: list[Miss],
+        until: Until,
+        now: ev.Now,
+        event: Callable[[Process], ev.Event],
+    ) -> list[HostOut]:
+        gather = self._gathers.open(key, targets, misses, until, settling=True)
+        out: list[HostOut] = []
+        for p in targets:
+            out += self.feed(p.uuid, event(p), now)
+        if until == "accepted" or not targets:
+            out += self._gathers.close(gather, now)
+        return out
+
+    def _start(
+        self,
+        key: str,
+        targets: list[Process],
+        misses: list[Miss],
+        by: str,
+        until: Until,
+        now: ev.Now,
+        force: bool,
+        again: bool = False,
+    ) -> list[HostOut]:
+        """Start them, and first what they need; with `again`, those that run are restarted."""
+        first: list[HostOut] = []
+        tried: set[str] = set()
+        resting = [p for p in targets if p.phase in RESTING or not again]
+        for p in resting:
+            first += self._start_dependencies(p, by, now, tried)
+        blocked = {p.uuid: self._blocked(p) for p in resting}
+
+        def event(p: Process) -> ev.Event:
+            if p.uuid in blocked:
+                return ev.StartAsked(key, by, blocked[p.uuid], force)
+            return ev.RestartAsked(key, by)
+
+        return first + self._command(key, targets, misses, until, now, event)
+
+    def _status(self, key: str, targets: list[Process], misses: list[Miss], until: Until, now: ev.Now) -> list[HostOut]:
+        gather = self._gathers.open(key, targets, misses, until, settling=False, patient=True)
+        out: list[HostOut] = []
+        for p in targets if until not in ("accepted", "settled") else ():
+            out += self._gathers.look(p.uuid, now)
+        return [*out, *self._gathers.close(gather, now)]
+
+    def _detailed(self, targets: list[Process], now: ev.Now) -> tuple[tuple[Item, ...], tuple[Detail, ...]]:
+        details = tuple(
+            Detail(uuid=p.uuid, spec=evolve(p.spec, env={}), environment=tuple(p.spec.env), past=p.past)
+            for p in targets
+        )
+        return tuple(item_of(p, self.name, now) for p in targets), details
+
+    def _delete(self, key: str, targets: list[Process], misses: list[Miss], now: ev.Now) -> list[HostOut]:
+        gone: list[HostOut] = []
+        items = []
+        for p in targets:
+            if p.phase not in RESTING:
+                text = f"{p.name} is {p.phase.detail}; only what does not run can be deleted"
+                hint = f"procctl stop {'' if p.spec.hooks is None else '--hard '}{p.name}"
+                misses.append(Miss(target=p.name, code="still-running", message=text, hint=hint))
+                continue
+            items.append(item_of(p, self.name, now))
+            self._drop(p)
+            gone += [Vanished(p), *self._gathers.deleted(p, now), *self._wake(deque(self._concerned(p)), now)]
+        return [*gone, self._gathers.answer(key, tuple(items), (), misses)]
+
+    def _add(self, key: str, request: Add, by: str, until: Until, now: ev.Now) -> list[HostOut]:
+        failure = self._unwanted(request)
+        if failure is not None:
+            return [Answer(key, failure)]
+        added, out = self._register(request.spec, request.uuid, now)
+        if not request.start:
+            gather = self._gathers.open(key, added, [], until, settling=False, patient=True)
+            return [*out, *self._gathers.close(gather, now)]
+        return out + self._start(key, added, [], by, until, now, False)
+
+    def _register(self, spec: ProcessSpec, chosen: str, now: ev.Now) -> tuple[list[Process], list[HostOut]]:
+        first = UUID(chosen) if chosen else UUID(int=self._rng.getrandbits(128), version=4)
+        added = []
+        out: list[HostOut] = []
+        for i, uuid in enumerate(_uuids(first, spec.instances), 1):
+            name = spec.name if spec.instances == 1 else f"{spec.name}.{i}"
+            p = Process(uuid=uuid, name=name, spec=spec, since=now.wall)
+            self.processes[uuid] = p
+            for known in {name, spec.name}:
+                self._names.setdefault(known, []).append(uuid)
+            added.append(p)
+            out.append(Appeared(uuid))
+        return added, out
+
+    def _adopt(self, key: str, request: Adopt, by: str, until: Until, now: ev.Now) -> list[HostOut]:
+        """The start of a process whose program is there already: asked for permission like any other."""
+        ident = Ident(request.pid, request.start, request.boot)
+        known = self._names.get(request.spec.name, [])
+        resting = [self.processes[uuid] for uuid in known if self.processes[uuid].phase in RESTING]
+        failure = None
+        if request.pid < 1 or request.spec.instances != 1:
+            failure = Failure(code="bad-request", message=f"expected one process, got pid {request.pid} at $.pid")
+        elif request.spec.channel:
+            message = "a program that runs already cannot be given a channel at $.spec.hooks"
+            failure = Failure(code="bad-spec", message=message, hint="adopt it without hooks")
+        elif any(p.pid == request.pid for p in self.processes.values()):
+            failure = Failure(code="exists", message=f"pid {request.pid} is a process of this agent already")
+        elif len(resting) != 1 or len(known) != 1:
+            failure = self._unwanted(Add(spec=request.spec, hostname=request.hostname, uuid=request.uuid))
+        if failure is not None:
+            return [Answer(key, failure)]
+        if len(resting) == 1:
+            p = evolve(resting[0], spec=evolve(request.spec, command=request.spec.command or resting[0].spec.command))
+            out: list[HostOut] = []
+        else:
+            (p,), out = self._register(request.spec, request.uuid, now)
+        self.processes[p.uuid] = evolve(p, adopts=ident)
+        return out + self._start(key, [self.processes[p.uuid]], [], by, until, now, False)
+
+    def restore(self, process: Process) -> list[HostOut]:
+        """A process as an earlier agent has recorded it; `ev.Resumed` is to follow when all are there."""
+        self.processes[process.uuid] = process
+        for known in {process.name, process.spec.name}:
+            self._names.setdefault(known, []).append(process.uuid)
+        if process.phase is P.WAITING:
+            self._waiting.add(process.uuid)
+        return [Appeared(process.uuid)]
+
+    def _unwanted(self, request: Add) -> Failure | None:
+        spec = request.spec
+        if not match_host(request.hostname, self.name):
+            message = f"this host is {self.name}, not {request.hostname}"
+            return Failure(code="no-such-target", message=message, hint="leave the host out, or ask a controller")
+        for problem in problems(spec):
+            return Failure(code="bad-spec", message=f"{problem.message} at $.spec.{problem.path}")
+        if request.uuid:
+            try:
+                taken = any(uuid in self.processes for uuid in _uuids(UUID(request.uuid), spec.instances))
+                usable = not taken and str(UUID(request.uuid)) == request.uuid
+            except ValueError:
+                usable = False
+            if not usable:
+                message = f"expected the text of a new uuid, got {request.uuid!r} at $.uuid"
+                return Failure(code="bad-request", message=message)
+        slots = {spec.name, *(f"{spec.name}.{i}" for i in range(1, spec.instances + 1) if spec.instances > 1)}
+        for name in sorted(slots):
+            if name in self._names:
+                message = f"a process {name!r} exists already on {self.name}"
+                return Failure(code="exists", message=message, hint=f"procctl delete {name}, or choose another name")
+        circle = self._circle(spec, slots) if spec.depends_on else ()
+        if circle:
+            message = f"a circle of dependencies: {' -> '.join(circle)} at $.spec.depends_on"
+            return Failure(code="bad-spec", message=message)
+        return None
+
+    def _circle(self, spec: ProcessSpec, slots: set[str]) -> tuple[str, ...]:
+        """A circle of dependencies that this spec would close; a slot stands for all of its name."""
+
+        def base(name: str) -> str:
+            if name in slots:
+                return spec.name
+            known = self._names.get(name)
+            return self.processes[known[0]].spec.name if known else name
+
+        specs = {p.spec.name: p.spec for p in self.processes.values()} | {spec.name: spec}
+        return cycle({name: [base(other) for other in each.depends_on] for name, each in specs.items()})
+
+    def _drop(self, p: Process) -> None:
+        del self.processes[p.uuid]
+        for name in {p.name, p.spec.name}:
+            self._names[name].remove(p.uuid)
+            if not self._names[name]:
+                del self._names[name]
+
+    # dependencies ---------------------------------------------------------------------------------------------
+
+    def _dependencies(self, p: Process) -> Iterable[tuple[str, DependsOn, list[Process]]]:
+        for name, condition in p.spec.depends_on.items():
+            yield name, condition, [self.processes[uuid] for uuid in self._names.get(name, ())]
+
+    def _blocked(self, p: Process) -> str:
+        for name, condition, others in self._dependencies(p):
+            if not others or not all(satisfied(condition, other) for other in others):
+                return f"waits for {name} to be {condition}"
+        return ""
+
+    def _start_dependencies(self, p: Process, by: str, now: ev.Now, tried: set[str]) -> list[HostOut]:
+        """What it needs is started with it, deepest first; a one-shot that has succeeded is not run again."""
+        order: list[tuple[Process, Process]] = []
+        path = [(p, self._idle(p, tried))]
+        while path:  # by hand and not by recursion: a chain may be long
+            needer, rest = path[-1]
+            other = next(rest, None)
+            if other is not None:
+                path.append((other, self._idle(other, tried)))
+                continue
+            path.pop()
+            if path:
+                order.append((needer, path[-1][0]))
+        out: list[HostOut] = []
+        for other, needer in order:
+            asked = ev.StartAsked("", f"{by} ({needer.name} depends on it)", self._blocked(other))
+            out += self.feed(other.uuid, asked, now)
+        return out
+
+    def _idle(self, p: Process, tried: set[str]) -> Iterator[Process]:
+        """What it needs and is neither there nor tried already."""
+        for _, condition, others in self._dependencies(p):
+            for other in others:
+                resting = other.phase in RESTING or other.phase is P.IDLE
+                if resting and other.uuid not in tried and not satisfied(condition, other):
+                    tried.add(other.uuid)
+                    yield other
+
+    def _concerned(self, changed: Process) -> list[str]:
+        """Who waits for a process that has changed, itself included: its own start may be hopeless from the first."""
+        names = {changed.name, changed.spec.name}
+        return [
+            u for u in sorted(self._waiting) if u == changed.uuid or names & self.processes[u].spec.depends_on.keys()
+        ]
+
+    def _wake(self, todo: deque[str], now: ev.Now) -> list[HostOut]:
+        """Whoever waited for what has changed may go on, or gives up; and so who waits for them."""
+        out: list[HostOut] = []
+        while todo:
+            uuid = todo.popleft()
+            if uuid in self._waiting:
+                event = self._verdict(self.processes[uuid])
+                if event is not None:
+                    out += self._step(uuid, event, now, todo)
+        return out
+
+    def _verdict(self, p: Process) -> ev.Unblocked | None:
+        waits = False
+        for name, condition, others in self._dependencies(p):
+            if not others:
+                return ev.Unblocked(f"depends on {name}, which is not registered")
+            for other in others:
+                if not satisfied(condition, other):
+                    why = hopeless(condition, other)
+                    if why:
+                        return ev.Unblocked(f"depends on {name} to be {condition}, but {why}")
+                    waits = True
+        return None if waits else ev.Unblocked()
+
+
+def _uuids(first: UUID, instances: int) -> list[str]:
+    """The identities of instances: the first as chosen, the others derived from it."""
+    return [str(first), *(str(uuid5(first, str(i))) for i in range(2, instances + 1))]
+
+
+def _steps(p: Process, grace: float | None) -> tuple[tuple[str, float], ...] | None:
+    """The process's own signals, within `grace` seconds altogether."""
+    if grace is None:
+        return None
+    whole = p.spec.stop.grace
+    if not whole:
+        return tuple((name, grace / len(p.spec.stop.steps)) for name, _ in p.spec.stop.steps)
+    return tuple((name, wait * grace / whole) for name, wait in p.spec.stop.steps)

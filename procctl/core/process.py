@@ -1,0 +1,523 @@
+"""One process: ``step(process, event, now) -> (process, effects)``. Pure; the theory and the table are in `states`.
+
+A timer or a readiness check is never cancelled: it carries a serial, and an outdated one is known by it. A question
+for permission carries a rid likewise, so a grant that comes too late is given back and never acted on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import IllegalEvent
+from .events import (
+    AskPermission,
+    BecameReady,
+    Changed,
+    CheckReady,
+    ChildAnswered,
+    ChildReported,
+    Denied,
+    Detach,
+    DetachAsked,
+    Effect,
+    Event,
+    Exited,
+    Granted,
+    Held,
+    Look,
+    Looked,
+    NotReady,
+    Now,
+    QuestionAnswered,
+    QuestionAsked,
+    Record,
+    ReleaseLease,
+    RestartAsked,
+    Resumed,
+    SendToChild,
+    Settle,
+    Signal,
+    SignalAsked,
+    Spawn,
+    Spawned,
+    SpawnFailed,
+    StartAsked,
+    StartTimer,
+    StopAsked,
+    TimerFired,
+    Unblocked,
+    Withdraw,
+)
+from .hooks import answered, ask_again, begin, let_be, pause, question_answered, question_asked, reported, up
+from .life import Process, Step
+from .life import why as _why
+from .records import ExitRecord, Stray, Why
+from .restart import Again, End, GiveUp, after_end
+from .specs import SHUTDOWN
+from .states import RESTING, TABLE, Phase
+from .value import evolve
+from .words import SHUT_DOWN
+
+__all__ = ["Process", "Step", "step"]
+
+P = Phase
+
+RESEND_KILL = 2.0
+"""Seconds after which SIGKILL is sent again to a tree that is still there (a fork may have raced the first)."""
+REPORT_AFTER = 5.0
+"""Seconds after SIGKILL at which a stray is reported as escaped, and the process as ended, although it lives."""
+PAST = 5
+"""Exit records that are kept of each process."""
+_ALIVE = frozenset({P.UP, P.RESUMING, P.PAUSING, P.IDLE})
+LOOK_AGAIN = (0.02, 0.5)
+"""First and longest pause between two looks, seconds."""
+
+
+def step(p: Process, event: Event, now: Now) -> Step:
+    """Take one event.
+
+    Args:
+        p: The process as it is.
+        event: What happened.
+        now: When.
+
+    Returns:
+        The process as it is now, and what is to be done, in order.
+
+    Raises:
+        IllegalEvent: The table has no cell for it, or the decision is not in the cell: a defect. Nothing changed.
+    """
+    cell = TABLE[p.phase].get(type(event))
+    if cell is None:
+        raise IllegalEvent(f"{p.name}: a process that is {p.phase.detail} cannot have {event}")
+    q, effects = _DECIDE[type(event)](p, event, now)
+    if q.phase is not p.phase:
+        if q.phase not in cell:
+            raise IllegalEvent(f"{p.name}: {event} leads from {p.phase.detail} to {q.phase.detail}, which is no cell")
+        q = evolve(q, since=now.wall)
+        effects.append(Changed())
+    return q, effects
+
+
+# commands -------------------------------------------------------------------------------------------------------
+
+
+def _start_asked(p: Process, event: StartAsked, now: Now) -> Step:
+    if p.phase is P.UP:
+        return p, [Settle(event.key)]
+    if p.phase is P.HELD:
+        return p, [Settle(event.key, "approval-pending", p.why.text, _HELD_HINT)]
+    # too late to ask otherwise for this start, or no question at all
+    asked = p.phase in (P.ASKING, P.IDLE) or (p.phase is P.STARTING and not p.stops)
+    force = p.force or (event.force and not asked)
+    p = evolve(p, wanted=True, by=event.by, force=force, starts=(*p.starts, event.key))
+    if p.phase not in RESTING and p.phase not in (P.BACKOFF, P.IDLE):
+        return p, []
+    p = evolve(p, tries=0, history=(), timer=p.timer + 1)
+    if p.phase is P.IDLE:
+        return begin(p, f"resumed by {p.by}", now)
+    if event.blocked:
+        return evolve(p, phase=P.WAITING, why=_why("waiting", event.blocked, p, now)), []
+    return _ask(p, now)
+
+
+def _restart_asked(p: Process, event: RestartAsked, now: Now) -> Step:
+    if p.phase not in _ALIVE:
+        return _start_asked(p, StartAsked(event.key, event.by), now)
+    p = evolve(p, wanted=True, by=event.by, stopper=event.by, starts=(*p.starts, event.key), tries=0, history=())
+    return _stop(p, p.spec.stop.steps, f"restarted by {event.by}", now)
+
+
+def _unblocked(p: Process, event: Unblocked, now: Now) -> Step:
+    if p.phase is not P.WAITING:
+        return p, []
+    if event.failed:
+        return _rest(p, P.FAILED, "dependency-failed", event.failed, now)
+    return _ask(p, now)
+
+
+def _stop_asked(p: Process, event: StopAsked, now: Now) -> Step:
+    soft = p.spec.hooks is not None and not event.hard
+    steps = p.spec.stop.steps if event.steps is None else event.steps
+    effects: list[Effect] = [Settle(key, "superseded", f"stopped by {event.by}") for key in p.starts]
+    q = evolve(p, wanted=False, by=event.by, stopper=event.by, force=False, starts=(), cause="")
+    match p.phase:
+        case P.WAITING | P.ASKING | P.HELD | P.BACKOFF:
+            if p.rid:
+                effects.append(Withdraw(p.rid))
+            q = evolve(q, phase=_rested(p), rid="", timer=p.timer + 1)
+            q = evolve(q, why=_why("stopped", f"stopped by {event.by} before it ran", q, now))
+            return q, [*effects, Settle(event.key)]
+        case P.STARTING:
+            plan = min(p.plan, steps, key=_length) if p.stops else steps  # the harsher of the two
+            return evolve(q, plan=plan, stops=(*p.stops, event.key)), effects
+        case P.UP if soft:
+            q, more = pause(evolve(q, stops=(event.key,), plan=steps), now)
+            return q, effects + more
+        case P.RESUMING | P.PAUSING if soft:
+            plan = min(p.plan, steps, key=_length) if p.stops else steps
+            return evolve(q, plan=plan, stops=(*p.stops, event.key)), effects
+        case P.UP | P.RESUMING | P.PAUSING:
+            q, more = _stop(evolve(q, stops=(*p.stops, event.key)), steps, f"stopped by {event.by}", now)
+            return q, effects + more
+        case P.IDLE if not soft:
+            return _stop(evolve(q, stops=(event.key,)), steps, f"ended by {event.by}", now)
+        case P.STOPPING:
+            q = evolve(q, stops=(*p.stops, event.key))
+            if event.steps is not None and now.boot + _length(steps) < p.kill_at:
+                q, more = _stop(q, steps, f"stopped by {event.by}", now)
+                return q, effects + more
+            return q, effects
+        case P.EMPTYING:
+            kill_at = p.kill_at if event.steps is None else min(p.kill_at, now.boot + _length(steps))
+            return evolve(q, stops=(*p.stops, event.key), kill_at=kill_at), effects
+    return p, [Settle(event.key)]
+
+
+def _detach_asked(p: Process, event: DetachAsked, now: Now) -> Step:
+    if p.phase not in (P.UP, P.IDLE):
+        hint = f"procctl why {p.name}"
+        return p, [
+            Settle(event.key, "not-running", f"{p.name} is {p.phase.detail}: only what runs can be detached", hint)
+        ]
+    text = f"detached by {event.by}; pid {p.pid} goes on without procctl"
+    effects: list[Effect] = [Settle(key, "not-running", f"{p.name} was {text}") for _, key in p.questions]
+    effects += [Detach(), *([ReleaseLease(p.token)] if p.token else []), Settle(event.key)]
+    q = evolve(p, phase=P.DETACHED, wanted=False, by=event.by, pid=0, ready=None, token=0, timer=p.timer + 1, cause="")
+    return evolve(q, said="", metrics=(), questions=(), why=_why("detached", text, q, now)), effects
+
+
+def _signal_asked(p: Process, event: SignalAsked, now: Now) -> Step:
+    if p.phase in _ALIVE or p.phase is P.STOPPING:
+        return p, [Signal(event.signal, tree=False), Settle(event.key)]
+    return p, [Settle(event.key, "not-running", f"{p.name} is {p.phase.detail}", "procctl start " + p.name)]
+
+
+# permission -----------------------------------------------------------------------------------------------------
+
+_HELD_HINT = "procctl approvals"
+
+
+def _ask(p: Process, now: Now) -> Step:
+    if p.spec.admission is False:
+        return _spawn(p, 0, now)
+    return _question(p, now)
+
+
+def _question(p: Process, now: Now) -> Step:
+    rid = f"{p.uuid}#{p.asked + 1}"
+    why = _why("asking", "waits for permission to run", p, now)
+    q = evolve(p, phase=P.ASKING, rid=rid, asked=p.asked + 1, timer=p.timer + 1, why=why)
+    return q, [AskPermission(rid, p.force)]
+
+
+def _granted(p: Process, event: Granted, now: Now) -> Step:
+    if p.phase not in (P.ASKING, P.HELD) or event.rid != p.rid:
+        return p, [ReleaseLease(event.token)]
+    return _spawn(p, event.token, now)
+
+
+def _denied(p: Process, event: Denied, now: Now) -> Step:
+    if p.phase not in (P.ASKING, P.HELD) or event.rid != p.rid:
+        return p, []
+    return _rest(p, P.DENIED, event.code, event.why, now)
+
+
+def _held(p: Process, event: Held, now: Now) -> Step:
+    if p.phase is not P.ASKING or event.rid != p.rid:
+        return p, []
+    effects: list[Effect] = [Settle(key, "approval-pending", event.why, _HELD_HINT) for key in p.starts]
+    return evolve(p, phase=P.HELD, starts=(), why=_why("held", event.why, p, now)), effects
+
+
+# a run ----------------------------------------------------------------------------------------------------------
+
+
+def _spawn(p: Process, token: int, now: Now) -> Step:
+    why = _why("starting", "is being spawned", p, now)
+    q = evolve(p, phase=P.STARTING, token=token, rid="", force=False, timer=p.timer + 1, why=why)
+    return q, [Record(), Spawn(token)]
+
+
+def _spawned(p: Process, event: Spawned, now: Now) -> Step:
+    q = evolve(
+        p,
+        pid=event.pid,
+        stopper=p.stopper if p.stops else "",
+        started=now.boot,
+        runs=p.runs + 1,
+        adopts=None,
+        ready=False,
+    )
+    if p.stops:  # a stop came while it was spawned; a start may have come after that, and is for the next run
+        return _stop(q, p.plan, f"stopped by {p.stopper}", now)
+    again = f"; before that it {_past(p.exit)}" if p.exit is not None else ""
+    text = f"started by {p.by}{again}"
+    return up(q, text, now) if p.spec.hooks is None else begin(q, text, now)
+
+
+def _spawn_failed(p: Process, event: SpawnFailed, now: Now) -> Step:
+    released: list[Effect] = [ReleaseLease(p.token)] if p.token else []
+    p = evolve(p, token=0, plan=(), adopts=None)
+    if not p.wanted:
+        q, effects = _rest(p, _rested(p), "stopped", f"stopped by {p.stopper} before it ran", now)
+        return q, released + effects
+    if event.passing:
+        end = End(failed=True, uptime=0.0, describe=event.why)
+        again = after_end(evolve(p.spec.restart, min_uptime=0.0), end, p.tries, p.history, now)
+        if isinstance(again, Again):
+            settled: list[Effect] = [Settle(key, "spawn-failed", event.why) for key in p.starts]
+            settled += [Settle(key) for key in p.stops]
+            q, effects = _back_off(evolve(p, starts=(), stops=()), again, event.why, now)
+            return q, released + settled + effects
+    q, effects = _rest(p, P.FAILED, "spawn-failed", event.why, now)
+    return q, released + effects
+
+
+def _became_ready(p: Process, event: BecameReady, now: Now) -> Step:
+    if p.phase is not P.UP or event.serial != p.checks or p.ready:
+        return p, []
+    return evolve(p, ready=True), [Changed()]
+
+
+def _not_ready(p: Process, event: NotReady, now: Now) -> Step:
+    if p.phase is not P.UP or event.serial != p.checks or p.ready:
+        return p, []
+    return _stop(evolve(p, cause=event.why), p.spec.stop.steps, event.why, now)
+
+
+def _stop(p: Process, steps: tuple[tuple[str, float], ...], why: str, now: Now) -> Step:
+    kill_at = now.boot + _length(steps)
+    text = f"{why}; SIGKILL in {kill_at - now.boot:g} s" if steps else f"{why}; SIGKILL sent"
+    q = evolve(p, phase=P.STOPPING, plan=steps, kill_at=kill_at, why=_why("stopping", text, p, now))
+    return _next_signal(q, now)
+
+
+def _next_signal(p: Process, now: Now) -> Step:
+    timer = p.timer + 1
+    if not p.plan:
+        return evolve(p, timer=timer), [Signal("SIGKILL"), StartTimer("stop", timer, RESEND_KILL)]
+    (name, wait), *rest = p.plan
+    ask: Effect = SendToChild(SHUT_DOWN) if name == SHUTDOWN else Signal(name)
+    return evolve(p, plan=tuple(rest), timer=timer), [ask, StartTimer("stop", timer, wait)]
+
+
+def _timer_fired(p: Process, event: TimerFired, now: Now) -> Step:
+    if event.serial != p.timer:
+        return p, []
+    match event.timer, p.phase:
+        case "stop", P.STOPPING:
+            return _next_signal(p, now)
+        case "look", P.EMPTYING:
+            return p, [Look()]
+        case "backoff", P.BACKOFF:
+            return _ask(p, now)
+        case "answer", P.RESUMING | P.PAUSING:
+            assert p.spec.hooks is not None
+            word = "startRequest" if p.phase is P.RESUMING else "stopRequest"
+            return _unwilling(p, f"did not answer {word} within {p.spec.hooks.timeout:g} s", now)
+    return p, []
+
+
+# another agent ------------------------------------------------------------------------------------------------
+
+
+def _resumed(p: Process, event: Resumed, now: Now) -> Step:
+    """What an earlier agent has left, from its records: who waited for answers then does so no more."""
+    p = evolve(p, starts=("",) if p.starts else (), stops=("",) if p.stops else (), questions=())
+    match p.phase:
+        case P.STARTING if event.pid:
+            return _spawned(p, Spawned(event.pid), now)
+        case P.STARTING:
+            return _never_spawned(p, now)
+        case P.UP if p.spec.ready is not None and not p.ready:
+            return evolve(p, checks=p.checks + 1), [CheckReady(p.checks + 1)]
+        case P.RESUMING | P.PAUSING:
+            return ask_again(p)
+        case P.STOPPING:
+            return _next_signal(p, now)
+        case P.EMPTYING:
+            return p, [Look()]
+        case P.ASKING | P.HELD:
+            return _question(p, now)
+        case P.BACKOFF:
+            timer = p.timer + 1
+            wait = max(0.0, (p.why.next or now.wall) - now.wall)
+            return evolve(p, timer=timer), [StartTimer("backoff", timer, min(wait, p.spec.restart.delay[1]))]
+    return p, []
+
+
+def _never_spawned(p: Process, now: Now) -> Step:
+    released: list[Effect] = [ReleaseLease(p.token)] if p.token else []
+    p = evolve(p, token=0)
+    q, effects = (
+        _ask(p, now) if p.wanted else _rest(p, _rested(p), "stopped", f"stopped by {p.stopper} before it ran", now)
+    )
+    return q, released + effects
+
+
+def _child_answered(p: Process, event: ChildAnswered, now: Now) -> Step:
+    expected = {P.RESUMING: "start", P.PAUSING: "stop"}.get(p.phase)
+    if event.refusal and event.action == expected:
+        return _unwilling(p, f"refused to {event.action}: {event.refusal}", now)
+    return (p, []) if event.refusal else answered(p, event.action, now)
+
+
+def _unwilling(p: Process, how: str, now: Now) -> Step:
+    """It was asked to begin or to pause its work, and does not."""
+    hooks = p.spec.hooks
+    assert hooks is not None
+    if hooks.on_timeout == "fail":
+        return let_be(p, how, now)
+    effects: list[Effect] = []
+    if p.phase is P.RESUMING and not p.stops:  # otherwise the starts are for the time after the stop
+        effects += [Settle(key, "no-answer", f"{p.name} {how}") for key in p.starts]
+        p = evolve(p, starts=())
+    steps = () if hooks.on_timeout == "kill" else p.plan or p.spec.stop.steps
+    q, more = _stop(evolve(p, cause=how), steps, how, now)
+    return q, effects + more
+
+
+# the end of a run -----------------------------------------------------------------------------------------------
+
+
+def _exited(p: Process, event: Exited, now: Now) -> Step:
+    asked = p.phase in (P.STOPPING, P.PAUSING)
+    record = ExitRecord(
+        code=event.code,
+        signal=event.signal,
+        at=now.wall,
+        uptime=max(0.0, now.boot - p.started),
+        usage=event.usage,
+        by=p.stopper if asked and not (p.cause and p.wanted) else "",
+        last_lines=event.last_lines,
+    )
+    why = _why("emptying", f"{record.describe()}; what it started is being looked for", p, now)
+    kill_at = max(p.kill_at, now.boot) if p.phase is P.STOPPING else now.boot + p.spec.stop.grace
+    text = f"{p.name} {record.describe()}"
+    effects: list[Effect] = [Settle(key, "not-running", text) for _, key in p.questions]
+    if p.phase is P.RESUMING and not p.stops:
+        effects += [Settle(key, "not-running", f"{text} before its work had begun") for key in p.starts]
+        p = evolve(p, starts=())
+    q = evolve(p, phase=P.EMPTYING, pid=0, ready=None, ended=record, timer=p.timer + 1, plan=(), why=why)
+    return evolve(q, kill_at=kill_at, looks=0, strays=(), said="", metrics=(), questions=()), [*effects, Look()]
+
+
+def _looked(p: Process, event: Looked, now: Now) -> Step:
+    if not event.strays or now.boot >= p.kill_at + REPORT_AFTER:
+        return _empty(p, event.strays, now)
+    known = {stray.pid for stray in p.strays}
+    fresh = tuple(stray for stray in event.strays if stray.pid not in known)
+    effects: list[Effect] = []
+    if now.boot >= p.kill_at:
+        effects.append(Signal("SIGKILL", strays=event.strays))
+    elif fresh:
+        signals = [name for name, _ in p.spec.stop.steps if name != SHUTDOWN]
+        effects.append(Signal(signals[0] if signals else "SIGKILL", strays=fresh))
+    pause = min(LOOK_AGAIN[1], LOOK_AGAIN[0] * 2.0 ** min(p.looks, 16))
+    if now.boot < p.kill_at:
+        pause = min(pause, p.kill_at - now.boot)
+    timer = p.timer + 1
+    names = ", ".join(f"{stray.name} ({stray.pid})" for stray in event.strays)
+    q = evolve(p, timer=timer, looks=p.looks + 1, strays=(*p.strays, *fresh))
+    q = evolve(q, why=_why("emptying", f"still alive below it: {names}", p, now))
+    return q, [*effects, StartTimer("look", timer, pause)]
+
+
+def _empty(p: Process, alive: tuple[Stray, ...], now: Now) -> Step:
+    """Nothing is left, or what is left was reported: the run is over."""
+    assert p.ended is not None
+    living = {stray.pid for stray in alive}
+    known = {stray.pid: stray for stray in (*p.strays, *alive)}
+    escaped = tuple(stray for stray in known.values() if stray.escaped or stray.pid in living)
+    record = evolve(p.ended, escaped=escaped)
+    effects: list[Effect] = [ReleaseLease(p.token)] if p.token else []
+    names = ", ".join(f"{stray.name} ({stray.pid})" for stray in alive)
+    effects += [Settle(k, *(("escaped", f"still alive: {names}") if alive else ())) for k in p.stops]
+    past_runs = (record, *p.past[: PAST - 1])
+    q = evolve(p, token=0, exit=record, exits=p.exits + 1, past=past_runs, ended=None, strays=(), stops=(), cause="")
+    past = f"{record.describe()}; still alive: {names}" if alive else record.describe()
+    if p.starts:
+        q, more = _ask(evolve(q, restarts=p.restarts + 1), now)
+        return q, effects + more
+    if not p.wanted:
+        text = "; ".join(part for part in (f"stopped by {p.stopper}", p.cause, past) if part)
+        return evolve(q, phase=P.EXITED, why=_why("stopped", text, p, now)), effects
+    describe = f"{p.cause}; {past}" if p.cause else past
+    end = End(failed=record.failed or bool(p.cause), uptime=record.uptime, describe=describe)
+    match after_end(p.spec.restart, end, p.tries, p.history, now):
+        case Again(after=0.0) as again:
+            q = evolve(q, tries=again.tries, history=again.history, restarts=q.restarts + 1)
+            q, more = _ask(q, now)
+            return q, effects + more
+        case Again() as again:
+            q, more = _back_off(q, again, describe, now)
+            return q, effects + more
+        case GiveUp(why):
+            return evolve(q, phase=P.FAILED, wanted=False, why=_why("gave-up", why, q, now)), effects
+    if p.cause:
+        return evolve(q, phase=P.FAILED, wanted=False, why=_why("not-ready", describe, q, now)), effects
+    return evolve(q, phase=P.EXITED, wanted=False, why=_why("exited", describe, q, now)), effects
+
+
+def _back_off(p: Process, again: Again, why: str, now: Now) -> Step:
+    q = evolve(p, tries=again.tries, history=again.history, restarts=p.restarts + 1)
+    timer = p.timer + 1
+    reason = Why(
+        code="backoff",
+        text=f"{why}; next try in {again.after:.1f} s",
+        by=p.by,
+        since=now.wall,
+        next=now.wall + again.after,
+    )
+    q = evolve(q, phase=P.BACKOFF, timer=timer, why=reason)
+    return q, [StartTimer("backoff", timer, again.after)]
+
+
+# small things ---------------------------------------------------------------------------------------------------
+
+
+def _length(steps: tuple[tuple[str, float], ...]) -> float:
+    return sum(wait for _, wait in steps)
+
+
+def _past(record: ExitRecord) -> str:
+    return ("was " if record.signal else "") + record.describe()
+
+
+def _rested(p: Process) -> Phase:
+    return P.REGISTERED if p.exit is None else P.EXITED
+
+
+def _rest(p: Process, phase: Phase, code: str, text: str, now: Now) -> Step:
+    """Give up on a start: who waited for it is told."""
+    effects: list[Effect] = [Settle(key, code, text) for key in p.starts]
+    effects += [Settle(key) for key in p.stops]
+    q = evolve(p, phase=phase, wanted=False, rid="", force=False, starts=(), stops=(), timer=p.timer + 1)
+    return evolve(q, why=_why(code, text, q, now)), effects
+
+
+_DECIDE: dict[type[Event], Callable[[Process, Any, Now], Step]] = {
+    StartAsked: _start_asked,
+    RestartAsked: _restart_asked,
+    Unblocked: _unblocked,
+    StopAsked: _stop_asked,
+    SignalAsked: _signal_asked,
+    DetachAsked: _detach_asked,
+    Resumed: _resumed,
+    Granted: _granted,
+    Denied: _denied,
+    Held: _held,
+    Spawned: _spawned,
+    SpawnFailed: _spawn_failed,
+    BecameReady: _became_ready,
+    NotReady: _not_ready,
+    TimerFired: _timer_fired,
+    ChildAnswered: _child_answered,
+    ChildReported: reported,
+    QuestionAsked: question_asked,
+    QuestionAnswered: question_answered,
+    Exited: _exited,
+    Looked: _looked,
+}

@@ -1,0 +1,248 @@
+"""Replies: what a service answers to a request. A closed union of frozen classes, told apart by `kind`."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from attrs import field, frozen
+
+from .records import ExitRecord, Item, Json, Wall
+from .specs import Mode, ProcessSpec
+from .value import Value
+
+__all__ = [
+    "AgentInfo",
+    "AnyReply",
+    "Approval",
+    "Batch",
+    "ChildAnswer",
+    "Detail",
+    "Done",
+    "Failure",
+    "Grant",
+    "HeldForPerson",
+    "HostInfo",
+    "HostList",
+    "Inbox",
+    "Miss",
+    "Refusal",
+    "Welcome",
+]
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Miss(Value):
+    """One target that did not do as told, or one host that did not answer."""
+
+    target: str
+    code: str
+    message: str
+    hint: str = ""
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Detail(Value):
+    """More of one process than an item has.
+
+    Attributes:
+        uuid: The process.
+        spec: What is declared, without the values of its environment.
+        environment: The names of the variables that are added.
+        past: How its last runs ended, the newest first.
+    """
+
+    uuid: str
+    spec: ProcessSpec
+    environment: tuple[str, ...] = ()
+    past: tuple[ExitRecord, ...] = ()
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class ChildAnswer(Value):
+    """What the program of one process has answered."""
+
+    uuid: str
+    name: str
+    hostname: str
+    data: Json
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Batch(Value):
+    """The status document: the processes that were meant, and what did not succeed."""
+
+    kind: ClassVar[str] = "status"
+    items: tuple[Item, ...] = ()
+    misses: tuple[Miss, ...] = ()
+    details: tuple[Detail, ...] = ()
+    answers: tuple[ChildAnswer, ...] = ()
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Welcome(Value):
+    """The answer to a hello.
+
+    Attributes:
+        name: Who answers.
+        role: agent or controller.
+        version: Of procctl.
+        heartbeat: Seconds between signs of life on this link; 0: none are sent.
+    """
+
+    kind: ClassVar[str] = "welcome"
+    name: str
+    role: str
+    version: str = ""
+    heartbeat: float = 0.0
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Grant(Value):
+    """Permission to run, with the number of its lease."""
+
+    kind: ClassVar[str] = "grant"
+    token: int
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Refusal(Value):
+    """No permission: why, and which host and process stand in the way."""
+
+    kind: ClassVar[str] = "denied"
+    why: str
+    holder: str = ""
+    hostname: str = ""
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class HeldForPerson(Value):
+    """Not decided yet: a person was asked. Ask again with ``patient`` to wait for the answer."""
+
+    kind: ClassVar[str] = "held"
+    why: str
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Approval(Value):
+    """One open question for a person.
+
+    Attributes:
+        approval: Its id, for approve and deny.
+        name: The slot.
+        hostname: Where it would run.
+        uuid: The process.
+        asker: Who asked for the start.
+        since: When, seconds since the epoch.
+        mode: The start mode.
+    """
+
+    approval: str
+    name: str
+    hostname: str
+    uuid: str
+    asker: str
+    since: Wall
+    mode: Mode
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Inbox(Value):
+    """All open questions for people."""
+
+    kind: ClassVar[str] = "approvals"
+    approvals: tuple[Approval, ...] = ()
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class AgentInfo(Value):
+    """An agent or a controller about itself.
+
+    Attributes:
+        name: What it is called: an agent by its host.
+        role: agent or controller.
+        pid: Its process.
+        version: Of procctl.
+        started: When, seconds since the epoch.
+        urls: Where it listens.
+        joined: The controller that it has joined, or empty.
+        processes: How many it has.
+        running: How many of them run.
+        memory: Its own resident bytes.
+        features: What this kernel offers, by name.
+        config: The file of its declared state, or empty.
+    """
+
+    kind: ClassVar[str] = "agent"
+    name: str
+    role: Literal["agent", "controller"] = "agent"
+    pid: int
+    version: str
+    started: Wall
+    urls: tuple[str, ...] = ()
+    joined: str = ""
+    processes: int = 0
+    running: int = 0
+    memory: int = 0
+    features: dict[str, bool] = field(factory=dict)
+    config: str = ""
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class HostInfo(Value):
+    """One host of a fleet.
+
+    Attributes:
+        name: Of the host.
+        state: ``joined``; ``lost``: its link is gone and it has not said goodbye; ``here``: an agent about itself.
+        heard: When it was heard last, seconds since the epoch.
+        epoch: Which run of its agent.
+        version: Of its procctl.
+        address: Where its link comes from.
+        transport: The scheme of that link.
+        identity: What is proven of it, or empty.
+        roles: What it may be.
+        processes: How many it has.
+        running: How many of them run.
+        features: What its kernel offers, by name.
+    """
+
+    name: str
+    state: Literal["joined", "lost", "here"]
+    heard: Wall
+    epoch: str = ""
+    version: str = ""
+    address: str = ""
+    transport: str = ""
+    identity: str = ""
+    roles: tuple[str, ...] = ()
+    processes: int = 0
+    running: int = 0
+    features: dict[str, bool] = field(factory=dict)
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class HostList(Value):
+    """Hosts, in the order of their joining."""
+
+    kind: ClassVar[str] = "hosts"
+    hosts: tuple[HostInfo, ...] = ()
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Done(Value):
+    """It was done, and there is no more to say."""
+
+    kind: ClassVar[str] = "done"
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Failure(Value):
+    """It was refused."""
+
+    kind: ClassVar[str] = "error"
+    code: str
+    message: str
+    hint: str = ""
+
+
+AnyReply = Batch | Welcome | Grant | Refusal | HeldForPerson | Inbox | AgentInfo | HostList | Done | Failure

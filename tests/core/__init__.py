@@ -1,0 +1,1 @@
+"""Tests of the pure core: plain values in, plain values out."""
