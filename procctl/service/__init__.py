@@ -1,0 +1,1 @@
+"""What asks: a request and its typed reply, the users' methods, a URL and what it stands for."""

@@ -1,0 +1,1 @@
+"""What is said, as frames: JSON objects, strictly typed. No I/O."""

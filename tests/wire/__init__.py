@@ -1,0 +1,1 @@
+"""Tests of the protocol as frames: no connection is needed for any of them."""
