@@ -1,0 +1,340 @@
+"""Is anything left of it? One pass over the system's processes for all who ask in the same turn.
+
+A descendant is known by its process group or session, by the mark in its environment (`MARK`, which survives
+double forks and setsid, though not a program that clears or overwrites its environment), or by having been seen
+below the process before it ended. What was read of a process is remembered for a moment, so that a pass over a quiet
+machine is a listing of /proc and little more.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+
+import anyio.lowlevel
+import anyio.to_thread
+from attrs import define, field, frozen
+
+from ..aio.wake import Wake
+from ..core.records import Stray
+from .features import Features
+from .ground import boot_clock
+
+__all__ = ["MARK", "Census", "Facts", "Kin", "below", "facts_of"]
+
+MARK = "PROCCTL_LINEAGE"
+"""Environment variable: the uuids of the process and of those that it runs under, separated by slashes."""
+_MARK_BYTES = MARK.encode() + b"="
+REMEMBER = 5.0
+"""Seconds for which what was read of a pid is remembered: far less than it takes to come round to the same pid."""
+PASSES = 5
+"""Passes at most for one answer, as long as everybody can be told. Another is made when somebody who was listed was
+gone before being read, and may have forked meanwhile; whom who is read alive has forked, a later look sees."""
+_YOUNG = 2.0
+"""Seconds for which a process may still be between fork and exec, with an environment that is not its own yet."""
+_EXEC = (0.002, 0.05)
+"""First and longest pause, in seconds, for an exec that was under way to come through."""
+_KERNEL = 0x00200000
+"""PF_KTHREAD among the flags of /proc/PID/stat: a thread of the kernel, which never has an environment."""
+_TICKS = os.sysconf("SC_CLK_TCK")
+_INLINE = 200
+"""Unknown processes that are read on the loop; more are read in a thread."""
+_FEW = 32
+"""Unknown processes that are read in the very call that asks."""
+_CROWD = 0.005
+"""Seconds in which a second one that asks is not answered at once, but with those who ask in the same turn."""
+
+
+@frozen
+class Kin:
+    """Whose descendants are looked for: its uuid, its former pid, and what was seen below it (pid, start time)."""
+
+    uuid: str
+    pid: int
+    seen: frozenset[tuple[int, int]] = frozenset()
+
+
+@frozen
+class Facts:
+    """One process: from /proc/PID/stat (proc(5)). `flags` are the kernel's."""
+
+    pid: int
+    name: str
+    state: str
+    parent: int
+    group: int
+    session: int
+    flags: int
+    started: int
+
+
+def facts_of(pid: int) -> Facts | None:
+    """What the kernel says of a process; None if there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            text = file.read(1024)
+    except OSError:
+        return None
+    head, _, tail = text.rpartition(b")")
+    parts = tail.split()
+    name = head.partition(b"(")[2].decode(errors="replace")
+    parent, group, session, flags, started = (int(parts[i]) for i in (1, 2, 3, 6, 19))
+    return Facts(pid, name, parts[0].decode(), parent, group, session, flags, started)
+
+
+def below(pid: int) -> frozenset[tuple[int, int]]:
+    """The living descendants of a living process as (pid, start time), by /proc/PID/task/TID/children."""
+    found: set[tuple[int, int]] = set()
+    todo = [pid]
+    while todo:
+        for child in _children(todo.pop()):
+            facts = facts_of(child)
+            if facts is not None:
+                found.add((child, facts.started))
+                todo.append(child)
+    return frozenset(found)
+
+
+def _children(pid: int) -> Iterator[int]:
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return
+    for task in tasks:
+        try:
+            with open(f"/proc/{pid}/task/{task}/children", "rb", buffering=0) as file:
+                yield from map(int, file.read(1 << 16).split())
+        except OSError:
+            continue
+
+
+def _lineage(pid: int) -> frozenset[str] | None:
+    """The uuids in a process's mark; None where there is no environment to read for the moment: in the middle of an
+    exec, or at its end. What is not ours to read has none, and so has what was started with an empty environment."""
+    try:
+        text = _environ(pid)
+        if not text and _has_environment(pid):
+            text = _environ(pid) or b"\0"  # an exec may have come through in between
+    except PermissionError:
+        return frozenset()
+    except OSError:
+        return None
+    if not text:
+        return None
+    _, found, rest = (b"\0" + text).partition(b"\0" + _MARK_BYTES)
+    return frozenset(rest.partition(b"\0")[0].decode(errors="replace").split("/")) if found else frozenset()
+
+
+def _environ(pid: int) -> bytes:
+    with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+        return file.read(1 << 18)
+
+
+def _has_environment(pid: int) -> bool:
+    """Whether a process has an environment, be it an empty one: where it ends, field 51 of /proc/PID/stat (proc(5)), is
+    0 until an exec has put it there."""
+    with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+        return int(file.read(1024).rpartition(b")")[2].split()[48]) != 0
+
+
+_Entry = tuple[Facts, frozenset[str] | None]
+"""What was read of a process, and the uuids in its mark."""
+
+
+@define
+class _Seen:
+    """What one pass has met: whose descendants live, who cannot be told yet, and whether somebody listed was gone."""
+
+    found: dict[str, list[Stray]] = field(factory=dict)
+    unclear: set[int] = field(factory=set)
+    gone: bool = False
+
+
+class Census:
+    """Looks for the descendants of what has ended.
+
+    Args:
+        features: Of this kernel.
+        ours: The pids of the children that run: they are watched themselves and are nobody's strays.
+    """
+
+    def __init__(self, features: Features, ours: Callable[[], Iterable[int]]) -> None:
+        self._features = features
+        self._ours = ours
+        self._asked: list[tuple[Kin, Callable[[tuple[Stray, ...]], None]]] = []
+        self.spared: dict[int, int] = {}
+        """What was detached, by pid: its start. Nothing in its session is anybody's stray."""
+        self._known: dict[int, _Entry] = {}
+        self._forget_at = 0.0
+        self._calm_from = 0.0
+        self._busy = False
+        self._wake = Wake()
+
+    def ask(self, kin: Kin, done: Callable[[tuple[Stray, ...]], None]) -> None:
+        """Look soon; `done` is called on the loop with what is alive of it."""
+        now = anyio.current_time()
+        if self._features.procfs and not self._busy and now >= self._calm_from:
+            self._calm_from = now + _CROWD
+            strays = self._at_once(kin)
+            if strays is not None:
+                done(strays)
+                return
+        self._busy = True
+        self._asked.append((kin, done))
+        self._wake.set()
+
+    def _at_once(self, kin: Kin) -> tuple[Stray, ...] | None:
+        """The answer without waiting; None where much has to be read, or somebody's exec has to be waited for."""
+        ours = set(self._ours())
+        found: list[Stray] = []
+        read: set[int] = set()
+        for _ in range(PASSES):
+            pids = [pid for pid in self._present(ours) if pid not in read]
+            if sum(pid not in self._known for pid in pids) > _FEW:
+                return None
+            seen = self._pass([kin], pids)
+            if seen.unclear:
+                return None
+            found += seen.found.get(kin.uuid, ())
+            read.update(pids)
+            if not seen.gone:
+                break
+        return tuple(found)
+
+    async def run(self) -> None:
+        """Never returns; cancelled to end it."""
+        while True:
+            await self._wake.wait()
+            await anyio.lowlevel.checkpoint()  # all who ask in this turn of the loop share a pass
+            asked, self._asked = self._asked, []
+            strays = await self._strays([who for who, _ in asked])
+            self._busy = bool(self._asked)
+            for who, done in asked:
+                done(tuple(strays.get(who.uuid, ())))
+
+    async def _strays(self, kin: list[Kin]) -> dict[str, list[Stray]]:
+        """Passes until one has read all that it has listed.
+
+        Who is in the middle of an exec is asked again until it can be told, or is no newcomer any more.
+        """
+        ours = set(self._ours())
+        if not self._features.procfs:
+            return await anyio.to_thread.run_sync(_portable, kin, ours)
+        found: dict[str, list[Stray]] = {}
+        read: set[int] = set()
+        turn, pause = 0, _EXEC[0]
+        while True:
+            turn += 1
+            pids = [pid for pid in self._present(ours) if pid not in read]
+            if len(pids) - len(self._known) > _INLINE:
+                seen = await anyio.to_thread.run_sync(self._pass, kin, pids)
+            else:
+                seen = self._pass(kin, pids)
+            for uuid, strays in seen.found.items():
+                found.setdefault(uuid, []).extend(strays)
+            read.update(set(pids) - seen.unclear)
+            if seen.unclear:
+                await anyio.sleep(pause)
+                pause = min(_EXEC[1], 2 * pause)
+            elif not seen.gone or turn >= PASSES:
+                return found
+
+    def signal(self, kin: Kin, pid: int, number: int) -> None:
+        """Send a signal to a descendant, if it still is one: the number may have a new owner by now.
+
+        With pidfds the descriptor is opened first and the check made after, so what is checked is what is signalled.
+        """
+        fd = None
+        try:
+            if self._features.pidfd:
+                fd = os.pidfd_open(pid)
+            found = self._pass([kin], [pid]).found if self._features.procfs else _portable([kin], set())
+            if all(stray.pid != pid for stray in found.get(kin.uuid, ())):
+                return
+            if fd is not None:
+                signal.pidfd_send_signal(fd, number)
+            else:
+                os.kill(pid, number)
+        except (ProcessLookupError, PermissionError):
+            pass  # gone, or not ours to end: the next look reports it
+        finally:
+            if fd is not None:
+                os.close(fd)
+
+    def _present(self, ours: set[int]) -> list[int]:
+        now = anyio.current_time()
+        present = {int(entry) for entry in os.listdir("/proc") if entry.isdecimal()}
+        if now >= self._forget_at:
+            self._known.clear()
+            self._forget_at = now + REMEMBER
+        for pid in self._known.keys() - present:
+            del self._known[pid]
+        return sorted(present - ours - {os.getpid()})
+
+    def _pass(self, kin: list[Kin], pids: list[int]) -> _Seen:
+        """Who of these is whose."""
+        by_uuid = {who.uuid: who for who in kin}
+        present = set(pids)
+        by_pid = {who.pid: who for who in kin if who.pid not in present}  # else the number has a new owner
+        by_seen = {place: who for who in kin for place in who.seen}
+        settled = (boot_clock() - _YOUNG) * _TICKS
+        seen = _Seen()
+        for pid in pids:
+            entry = self._known.get(pid) or _read(pid, settled)
+            if entry is None:
+                seen.gone = True
+                continue
+            facts, lineage = entry
+            if self.spared and (self.spared.get(pid) == facts.started or facts.session in self.spared):
+                continue
+            who = by_pid.get(facts.group) or by_pid.get(facts.session) or by_seen.get((pid, facts.started))
+            if who is None and lineage is None:
+                seen.unclear.add(pid)
+                continue
+            if who is None:
+                who = next((by_uuid[uuid] for uuid in lineage or () if uuid in by_uuid), None)
+            if who is not None:
+                self._known.pop(pid, None)  # it is to be seen dead
+                seen.found.setdefault(who.uuid, []).append(Stray(pid, facts.name, facts.group != who.pid))
+            elif facts.started <= settled:
+                self._known[pid] = entry
+        return seen
+
+
+def _read(pid: int, settled: float) -> _Entry | None:
+    """What is to be known of a process; None if it does not live, or is the kernel's own. Its lineage is None where
+    that cannot be told yet."""
+    facts = facts_of(pid)
+    if facts is None or facts.state in "ZX":
+        return None
+    if facts.flags & _KERNEL:
+        return facts, frozenset()
+    lineage = _lineage(pid)
+    return facts, frozenset() if lineage is None and facts.started <= settled else lineage
+
+
+def _portable(kin: list[Kin], ours: set[int]) -> dict[str, list[Stray]]:
+    """The same by psutil and the process groups, for systems without Linux's /proc."""
+    import psutil
+
+    found: dict[str, list[Stray]] = {}
+    by_pid = {who.pid: who for who in kin}
+    by_uuid = {who.uuid: who for who in kin}
+    seen = {pid: who for who in kin for pid, _ in who.seen}
+    for process in psutil.process_iter():
+        if process.pid in ours or process.pid == os.getpid():
+            continue
+        try:
+            group, session = os.getpgid(process.pid), os.getsid(process.pid)
+            if process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            lineage = process.environ().get(MARK, "").split("/")
+            name = process.name()
+        except (OSError, psutil.Error):
+            continue
+        marked = next((by_uuid[uuid] for uuid in lineage if uuid in by_uuid), None)
+        who = by_pid.get(group) or by_pid.get(session) or seen.get(process.pid) or marked
+        if who is not None:
+            found.setdefault(who.uuid, []).append(Stray(process.pid, name, group != who.pid))
+    return found

@@ -1,0 +1,320 @@
+"""All that an agent is made of, from the moment its block is entered to the moment it is left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+from attrs import frozen
+
+from ..abc import LOCAL, Call, Caller, Pending, Service
+from ..aio.block import Block
+from ..aio.timers import Timers
+from ..core.approval import Policy
+from ..core.gate import Gate
+from ..core.leases import Lease
+from ..core.matching import match_host
+from ..core.messages import (
+    AgentInfo,
+    AgentStatus,
+    AgentStop,
+    Approvals,
+    Approve,
+    Deny,
+    Done,
+    Failure,
+    Hello,
+    HostInfo,
+    HostList,
+    Hosts,
+    LeaseExited,
+    LeaseWithdraw,
+    Permit,
+    Stop,
+    Welcome,
+)
+from ..core.plan import waves
+from ..core.states import RESTING
+from ..link.doorkeeper import Doorkeeper
+from ..version import __version__
+from .agent import OnExit
+from .ground import Ground
+from .journal import OUTPUT, Journal, Kept, StateFolder
+from .keeping import Keeping, Thing
+from .links import Above, Links, Places
+from .restore import restore
+from .service import AgentService
+from .stats import own_memory
+from .tools import Tools, make_tools
+
+__all__ = ["Engine"]
+
+FAREWELL = 0.02
+"""Seconds for the last answers to reach whoever waits for them."""
+MARK = "PROCCTL_AGENT"
+"""Environment variable of every child: the runs of the agents that it is below, separated by slashes."""
+OWNER = frozenset({"owner"})
+
+
+@frozen(kw_only=True)
+class Setup:
+    """What an agent is told to be.
+
+    Attributes:
+        name: Of the host.
+        listen: Where others may control it, and who.
+        join: The controller that it is part of, if any.
+        approval: Policies, where it is at the top itself.
+        config: The file that declares its processes.
+        on_exit: What its end means for what it runs.
+        state_dir: Where the next agent finds what it has to know, or None.
+    """
+
+    name: str
+    listen: Places = Places()
+    join: Above | None = None
+    approval: Sequence[Policy] = ()
+    config: str = ""
+    on_exit: OnExit = "stop"
+    state_dir: Path | None = None
+
+
+class Engine:
+    """The running parts.
+
+    Args:
+        setup: What it is told to be.
+        ground: Clocks, dice, features.
+        service: What peers talk to: the agent.
+    """
+
+    def __init__(self, setup: Setup, ground: Ground, service: Service) -> None:
+        self.stopping: list[Pending] = []
+        self.asked_to_stop = anyio.Event()
+        self.leaving = False
+        self._setup = setup
+        self._name = setup.name
+        self._join = setup.join
+        self._ground = ground
+        self._started = ground.wall()
+        self._epoch = f"{ground.rng.getrandbits(48):012x}"
+        self._timers = Timers()
+        self._state: StateFolder | None = None
+        self._tools = self._make_tools(ground)
+        welcome = Welcome(name=self._name, role="agent", version=__version__)
+        self._links = Links(welcome, service, self._hello, lambda session: self.inner.report.begin(session))
+        self._own = _OwnGate(self) if self._join is None else None
+        top = self._links.line(self._join) if self._join is not None else self._own
+        assert top is not None
+        self.inner = AgentService(self._name, self._epoch, ground, self._tools, self._timers, top)
+        self.block = Block(f"the agent {self._name}", self._leave)
+
+    def _make_tools(self, ground: Ground) -> Tools:
+        above = os.environ.get(MARK)
+        folder, on_exit = self._setup.state_dir, self._setup.on_exit
+        keeping = Keeping(self._epoch, on_exit, folder, ground.features, lambda: self.inner.hands.living())
+        return make_tools(
+            ground.features,
+            self._pids,
+            {MARK.encode(): os.fsencode(f"{above}/{self._epoch}" if above else self._epoch)},
+            self._epoch,
+            keeping,
+            folder / OUTPUT if folder is not None and on_exit == "keep" else None,
+        )
+
+    async def enter(self) -> None:
+        """Start all parts; when this returns it has taken over what an earlier one has left, listens, and has joined.
+        What goes wrong undoes what was done."""
+        await self.block.__aenter__()
+        try:
+            tools = self._tools
+            chores, tails = tools.means.chores, tools.means.tails
+            for part in (self._timers, tools.poller, tools.watch, tools.census, chores, tails):
+                self.block.start_soon(part.run)
+            await self.block.start(self.inner.hands.run)
+            kept, held = await anyio.to_thread.run_sync(self._recall)
+            tools.attach()
+            token = self.inner.journal.token if self.inner.journal is not None else 0
+            if self._own is not None:
+                self._own.open(self.inner, self._ground, self._timers, self._setup.approval, token)
+            await restore(self.inner, kept, held, self._ground.features, self._adopt_leases)
+            living = self.inner.hands.living()
+            if living:  # their keeper may have been killed, too
+                tools.keep(living)
+            await self._links.open(self._setup.listen, self.block)
+        except BaseException as error:
+            await self.block.__aexit__(type(error), error, error.__traceback__)
+            raise
+
+    def _recall(self) -> tuple[list[Kept], list[Thing]]:
+        """What an earlier agent has left. Blocks; for a thread."""
+        if self._setup.state_dir is None:
+            return [], []
+        self._state = StateFolder(self._setup.state_dir)
+        journal = self.inner.journal = Journal.of(self._state, self._epoch)
+        return journal.load(), self._tools.keeping.take_over()
+
+    def _adopt_leases(self) -> None:
+        if self._own is not None:
+            self._own.adopt(self._name, self._epoch, self._hello(0.0).leases)
+
+    async def stop_all(self) -> None:
+        """Stop everything, dependants before what they depend on, and return when nothing is left."""
+        caller = Caller(name=f"agent {self._name}", roles=OWNER)
+        while busy := [p for p in self.inner.host.processes.values() if p.phase not in RESTING]:
+            for wave in waves(busy):
+                waiting = [self.inner.submit(Call(request=Stop(uuid=p.uuid, hard=True), caller=caller)) for p in wave]
+                for pending in waiting:
+                    await pending.wait()
+
+    @property
+    def _keeps(self) -> bool:
+        """Whether what runs goes on without this agent: nobody has asked it to stop everything."""
+        return self._setup.on_exit == "keep" and not self.stopping
+
+    async def _leave(self) -> None:
+        """All is stopped. Where our own tasks have failed, by force. Or it is left to the next agent as it is."""
+        self.leaving = True
+        keeps = self._keeps
+        try:
+            if not self.block.failed and not keeps:
+                with anyio.CancelScope() as scope:
+                    self.block.on_failure(scope.cancel)
+                    await self.stop_all()
+                    await self._links.farewell()
+        finally:
+            self.inner.hands.end_checks()
+            if keeps:
+                self.inner.close()  # what happens from now on is the next agent's to find out
+            self._tools.means.chores.stop()
+            await self._tools.spawner.finish()
+            if not keeps:
+                self.inner.hands.kill_now()
+            self.inner.hands.close()
+            self.inner.close()
+            self._tools.watch.close()
+            await self._tools.keeping.leave()
+            os.close(self._tools.null)
+            self._close_state()
+            for pending in self.stopping:
+                pending.settle(Done())
+            self.asked_to_stop.set()
+            if self.urls:
+                await anyio.sleep(FAREWELL)
+            await self._links.close()
+
+    def _close_state(self) -> None:
+        if self.inner.journal is not None:
+            self.inner.journal.close()
+        if self._state is not None:
+            self._state.close()
+
+    def submit(self, call: Call) -> Pending:
+        """See `procctl.abc.Service.submit`."""
+        match call.request:
+            case AgentStatus():
+                return Pending.of(self._info())
+            case Hosts(hostname=pattern):
+                return Pending.of(HostList(hosts=(self._host(),) if match_host(pattern, self._name) else ()))
+            case AgentStop():
+                pending = Pending()
+                self.stopping.append(pending)
+                self.asked_to_stop.set()
+                return pending
+        try:
+            return self.inner.submit(call)
+        except Exception as error:  # a defect, and not the caller's: it ends the block
+            self.block.fail(error)
+            return Pending.of(Failure(code="internal-error", message=f"a defect in the agent {self._name}: {error!r}"))
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where it listens."""
+        return self._links.urls
+
+    def _info(self) -> AgentInfo:
+        processes = self.inner.host.processes.values()
+        return AgentInfo(
+            name=self._name,
+            pid=os.getpid(),
+            version=__version__,
+            started=self._started,
+            urls=self.urls,
+            joined=self._join.name if self._join else "",
+            processes=len(processes),
+            running=sum(1 for p in processes if p.pid),
+            memory=own_memory(self._ground.features),
+            features=self._ground.features.as_dict(),
+            config=self._setup.config,
+        )
+
+    def _host(self) -> HostInfo:
+        processes = self.inner.host.processes.values()
+        return HostInfo(
+            name=self._name,
+            state="here",
+            heard=self._ground.wall(),
+            epoch=self._epoch,
+            version=__version__,
+            processes=len(processes),
+            running=sum(1 for p in processes if p.pid),
+            features=self._ground.features.as_dict(),
+        )
+
+    def _pids(self) -> list[int]:
+        return [p.pid for p in self.inner.host.processes.values() if p.pid]
+
+    def _hello(self, heartbeat: float) -> Hello:
+        leases = tuple(
+            Lease(
+                token=p.token,
+                slot=p.name,
+                hostname=self._name,
+                uuid=p.uuid,
+                mode=p.spec.mode,
+                scope=p.spec.scope,
+                by=p.by,
+            )
+            for p in self.inner.host.processes.values()
+            if p.token
+        )
+        return Hello(
+            name=self._name,
+            role="agent",
+            version=__version__,
+            heartbeat=heartbeat,
+            epoch=self._epoch,
+            leases=leases,
+            features=self._ground.features.as_dict(),
+        )
+
+
+class _OwnGate:
+    """An agent that has joined nobody is at the top itself."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._door: Doorkeeper
+
+    def open(self, inner: AgentService, ground: Ground, timers: Timers, policies: Sequence[Policy], token: int) -> None:
+        """Begin to answer; `token` is the last that was given here."""
+        self._now = ground.now
+        self._door = Doorkeeper(Gate(policies, inner, token), ground.now, timers.after, self._revoke)
+
+    def adopt(self, name: str, epoch: str, leases: Sequence[Lease]) -> None:
+        """What this agent holds from an earlier one stays held."""
+        self._door.perform(self._door.gate.adopt(name, epoch, leases, self._now()))
+
+    def submit(self, call: Call) -> Pending:
+        """Requests about admission."""
+        match call.request:
+            case Permit() | LeaseWithdraw() | LeaseExited() | Approvals() | Approve() | Deny() as request:
+                return self._door.submit(request, call.caller)
+        raise AssertionError(f"{call.request.command} is no question of admission")
+
+    def _revoke(self, lease: Lease, by: str) -> None:
+        caller = Caller(name=by or LOCAL.name, roles=OWNER)
+        self._engine.inner.submit(Call(request=Stop(uuid=lease.uuid, hard=True), caller=caller))

@@ -1,0 +1,119 @@
+"""How a child ended. Right even where the embedding program reaps children itself, or ignores SIGCHLD.
+
+A pidfd that can be read has ended. ``waitid`` with WNOWAIT tells how without reaping, so that ``wait4`` can add what it
+used; where somebody else was faster, the kernel may still know (`features.pidfd_info`); else it is unknown, which is
+said and never 0. ``Popen.wait`` would report 0 there.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from attrs import frozen
+
+from ..core.records import Ident, Usage
+from .features import Features, pidfd_info
+
+__all__ = ["End", "end_of", "end_of_stranger", "signal_text"]
+
+
+@frozen
+class End:
+    """Both `code` and `signal` None: nobody can tell."""
+
+    code: int | None
+    signal: str | None
+    usage: Usage | None = None
+
+
+def signal_text(number: int) -> str:
+    """The name of a signal."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIG{number}"
+
+
+def end_of(pid: int, pidfd: int | None, features: Features, closed: bool = False) -> End | None:
+    """Reap a child of ours, if it has ended.
+
+    Args:
+        pid: The child.
+        pidfd: Its descriptor, or None where there are none.
+        features: Of this kernel.
+        closed: The descriptor says that it was reaped.
+
+    Returns:
+        How it ended; None: it has not, or cannot be told yet.
+    """
+    if pidfd is None:
+        return _by_pid(pid)
+    try:
+        seen = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+    except ChildProcessError:
+        status = pidfd_info(pidfd) if features.pidfd_info else None
+        if status is not None:
+            return _of_status(status, None)
+        return End(None, None) if closed or not features.pidfd_info else None
+    if seen is None:
+        return None
+    usage = None
+    try:
+        reaped, _, used = os.wait4(pid, os.WNOHANG)
+        if reaped == pid:
+            usage = Usage(used.ru_utime, used.ru_stime, used.ru_maxrss * 1024)
+    except ChildProcessError:
+        pass  # somebody else was faster; how it ended is known all the same
+    if seen.si_code == os.CLD_EXITED:
+        return End(seen.si_status, None, usage)
+    return End(None, signal_text(seen.si_status), usage)
+
+
+def end_of_stranger(ident: Ident, pidfd: int | None, features: Features) -> End | None:
+    """How a process ended that is not our child, or was one of an earlier agent's.
+
+    By its descriptor, if that was opened before it was reaped; by its zombie (field 52 of /proc/PID/stat, proc(5)),
+    which the kernel shows to its user and to root; else it is unknown.
+
+    Returns:
+        How it ended; None: it has not, or is about to be told.
+    """
+    if pidfd is not None:
+        end = end_of(ident.pid, pidfd, features)
+        if end is not None and (end.code is not None or end.signal is not None):
+            return end
+    state, start, status = _zombie(ident.pid)
+    if start != ident.start:
+        late = pidfd_info(pidfd) if pidfd is not None and features.pidfd_info else None  # reaped since it was asked
+        return End(None, None) if late is None else _of_status(late, None)
+    if state not in "ZX":
+        return None
+    return End(None, None) if status is None else _of_status(status, None)
+
+
+def _zombie(pid: int) -> tuple[str, int, int | None]:
+    """State, start and wait status of a process; a status of None is not for us to see."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            parts = file.read(1024).rpartition(b")")[2].split()
+        mine = os.geteuid() in (0, os.stat(f"/proc/{pid}").st_uid)
+        return parts[0].decode(), int(parts[19]), int(parts[49]) if mine else None
+    except (OSError, IndexError):
+        return "X", 0, None
+
+
+def _by_pid(pid: int) -> End | None:
+    try:
+        reaped, status, used = os.wait4(pid, os.WNOHANG)
+    except ChildProcessError:
+        return End(None, None)
+    if reaped != pid:
+        return None
+    return _of_status(status, Usage(used.ru_utime, used.ru_stime, used.ru_maxrss * 1024))
+
+
+def _of_status(status: int, usage: Usage | None) -> End:
+    if os.WIFSIGNALED(status):
+        return End(None, signal_text(os.WTERMSIG(status)), usage)
+    return End(os.WEXITSTATUS(status), None, usage)

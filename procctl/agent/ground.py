@@ -1,0 +1,42 @@
+"""What an agent stands on: clocks, dice, the kernel's features. Tests and simulations give it another."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable
+
+from attrs import field, frozen
+
+from ..core.events import Now
+from .features import Features, probe
+
+__all__ = ["Ground", "boot_clock"]
+
+
+def boot_clock() -> float:
+    """Seconds of CLOCK_BOOTTIME, which goes on in suspend (clock_gettime(2)); elsewhere of the monotonic clock."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+def _features() -> Features:
+    """As probed; ``PROCCTL_WITHOUT=pidfd,epoll`` takes some away, to see how it does without."""
+    found = probe().as_dict()
+    without = os.environ.get("PROCCTL_WITHOUT", "")
+    return Features(**{name: has and name not in without.split(",") for name, has in found.items()})
+
+
+@frozen(kw_only=True)
+class Ground:
+    """Attributes: boot, wall: Clocks, in seconds. rng: Dice and ids. features: Of this kernel."""
+
+    boot: Callable[[], float] = boot_clock
+    wall: Callable[[], float] = time.time
+    rng: random.Random = field(factory=random.Random)  # seeded by the system; what it gives is no secret
+    features: Features = field(factory=_features)
+
+    def now(self) -> Now:
+        """The present instant, with a roll of the dice."""
+        return Now(self.boot(), self.wall(), self.rng.random())

@@ -1,0 +1,210 @@
+"""What the decisions of the core do in the world: bodies, outputs, readiness checks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import anyio
+from anyio.abc import TaskGroup
+
+from ..abc import Body
+from ..core import events as ev
+from ..core.process import Process
+from ..core.records import Ident
+from ..core.specs import ReadyCommand, ReadyLog, ReadyMessage, ReadyTcp
+from .bodies.adopted import Adopted
+from .bodies.child import Child, environment, slot_of
+from .keeping import Thing
+from .output.output import Output
+from .ready.command import agrees
+from .ready.log import says
+from .ready.tcp import accepts
+from .talk import Talk
+from .tools import Tools, run_once
+
+__all__ = ["Hands"]
+
+logger = logging.getLogger("procctl.agent")
+
+Feed = Callable[[str, ev.Event], None]
+After = Callable[[float, Callable[[], None]], None]
+
+
+class Hands:
+    """All bodies of one agent.
+
+    Args:
+        tools: What they work with.
+        processes: Gives the present state of one by its uuid.
+        feed: Takes what happens.
+        after: Calls later.
+        troubled: Told of trouble with a process's files, and when it is over (empty).
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        processes: Callable[[str], Process],
+        feed: Feed,
+        after: After,
+        troubled: Callable[[str, str], None],
+    ) -> None:
+        self._after = after
+        self._tools = tools
+        self._processes = processes
+        self._feed = feed
+        self._troubled = troubled
+        self._bodies: dict[str, Child] = {}
+        self.outputs: dict[str, Output] = {}
+        self._checks: dict[str, anyio.CancelScope] = {}
+        self._group: TaskGroup
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Readiness checks live here. Never returns; cancelled to end them."""
+        async with anyio.create_task_group() as self._group:
+            task_status.started()
+            await anyio.sleep_forever()
+
+    def appeared(self, process: Process) -> None:
+        """A process was registered."""
+        straight = None if self._tools.straight is None else self._tools.straight / process.uuid
+        try:
+            output = self._output(process, straight)
+        except OSError as error:
+            text = "output of %s cannot go to files of its own (%s): it ends with this agent"
+            logger.error(text, process.name, error)
+            output = self._output(process, None)
+        self.outputs[process.uuid] = output
+        talk = None
+        if process.spec.channel:
+            talk = Talk(process, self._tools.poller, self._after, partial(self._feed, process.uuid))
+        self._bodies[process.uuid] = Child(process.uuid, self._tools, output, self._feed, talk)
+
+    def _output(self, process: Process, straight: Path | None) -> Output:
+        return Output(
+            process.name,
+            process.spec.logs,
+            process.spec.cwd,
+            self._tools.means,
+            straight=straight,
+            instance=slot_of(process),
+            troubled=partial(self._troubled, process.uuid),
+        )
+
+    def vanished(self, uuid: str) -> None:
+        """It was deleted."""
+        self._bodies.pop(uuid).close()
+        del self.outputs[uuid]
+
+    def body(self, uuid: str) -> Body:
+        """The body of one process."""
+        return self._bodies[uuid]
+
+    def perform(self, uuid: str, effect: ev.Effect) -> None:
+        """Do one thing to one process."""
+        match effect:
+            case ev.Spawn(token):
+                self._body_for(uuid).start(self._processes(uuid), token)
+            case ev.Detach():
+                self._end_check(uuid)
+                self._bodies[uuid].detach(self._processes(uuid))
+            case ev.Signal():
+                self._bodies[uuid].signal(effect)
+            case ev.Look():
+                self._end_check(uuid)
+                self._bodies[uuid].look()
+            case ev.SendToChild(text):
+                talk = self._bodies[uuid].talk
+                assert talk is not None
+                talk.say(text)
+            case ev.ReopenLogs():
+                self.outputs[uuid].reopen()
+            case ev.CheckReady(serial):
+                self._end_check(uuid)
+                self._group.start_soon(self._check, uuid, serial, name=f"ready {uuid}")
+            case _:
+                raise AssertionError(f"nothing is done for {effect}")
+
+    def _body_for(self, uuid: str) -> Child:
+        """The body of the next run: one that can adopt, where it is to."""
+        if self._processes(uuid).adopts is not None:
+            return self.adopting(uuid)
+        return self._bodies[uuid]
+
+    def adopting(self, uuid: str) -> Adopted:
+        """A body for a run that is there already, from now on that of this process."""
+        body = self._bodies[uuid]
+        if not isinstance(body, Adopted):
+            body = self._bodies[uuid] = Adopted(uuid, self._tools, self.outputs[uuid], self._feed, body.talk)
+        if not self._processes(uuid).spec.channel:
+            body.talk = None
+        return body
+
+    def ident(self, uuid: str) -> Ident | None:
+        """Which program the run of a process is; None: it has none."""
+        body = self._bodies[uuid]
+        return body.ident if body.pid else None
+
+    def living(self) -> list[Thing]:
+        """All that the keeper should hold."""
+        return [thing for body in self._bodies.values() for thing in body.things()]
+
+    def kill_now(self) -> None:
+        """The last resort: see `procctl.abc.Body.kill_now`."""
+        for body in self._bodies.values():
+            body.kill_now()
+
+    def close(self) -> None:
+        """Nothing runs any more."""
+        for body in self._bodies.values():
+            body.close()
+
+    async def _check(self, uuid: str, serial: int) -> None:
+        process = self._processes(uuid)
+        spec = process.spec.ready
+        assert spec is not None
+        with anyio.CancelScope() as scope:
+            self._checks[uuid] = scope
+            text = ""
+            with anyio.move_on_after(spec.timeout) as timer:
+                text = await self._passes(process)
+            if scope.cancel_called:
+                return
+            if timer.cancelled_caught:
+                text = f"not ready within {spec.timeout:g} s"
+            self._feed(uuid, ev.NotReady(serial, text) if text else ev.BecameReady(serial))
+        if self._checks.get(uuid) is scope:
+            del self._checks[uuid]
+
+    async def _passes(self, process: Process) -> str:
+        """Return when it is ready: empty, or why it never will be."""
+        match process.spec.ready:
+            case ReadyTcp() as tcp:
+                await accepts(tcp)
+            case ReadyLog() as log:
+                await says(log, self.outputs[process.uuid], self._bodies[process.uuid].begun)
+            case ReadyCommand() as command:
+                env = environment(process, process.token, self._tools)
+                return await agrees(
+                    command, lambda argv, timeout: run_once(self._tools, argv, process.spec.cwd, env, timeout)
+                )
+            case ReadyMessage():
+                talk = self._bodies[process.uuid].talk
+                assert talk is not None
+                await talk.said_ready()
+            case None:
+                pass
+        return ""
+
+    def end_checks(self) -> None:
+        """Nothing is waited for to be ready any more."""
+        for uuid in list(self._checks):
+            self._end_check(uuid)
+
+    def _end_check(self, uuid: str) -> None:
+        scope = self._checks.pop(uuid, None)
+        if scope is not None:
+            scope.cancel()

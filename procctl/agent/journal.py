@@ -1,0 +1,176 @@
+"""What the next agent has to know, in the state folder: a document for each process, there before it is acted on."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from ..abc import Store
+from ..core.process import Process
+from ..core.records import Ident
+from ..errors import BadConfig, BadMessage
+from ..service.urls import store_for
+from ..wire.codec import structure, unstructure
+
+__all__ = ["Journal", "Kept", "StateFolder"]
+
+logger = logging.getLogger("procctl.agent.journal")
+
+LOCK = "lock"
+STATE = "state.sqlite"
+OUTPUT = "output"
+_PATIENCE = 1.0
+"""Seconds for children between fork and exec to let go of a dead agent's lock."""
+_DECLARED = "declared"
+_TOKEN = "token"
+_PREFIX = "process/"
+
+
+@frozen(kw_only=True)
+class Kept:
+    """One process as it was recorded.
+
+    Attributes:
+        process: As the core knew it.
+        ident: Of its run, or None.
+        mark: Of the run of the agent that recorded it.
+    """
+
+    process: Process
+    ident: Ident | None = None
+    mark: str = ""
+
+
+class StateFolder:
+    """A folder that one agent has to itself. Made where it is missing, for its user alone.
+
+    Raises:
+        BadConfig: It cannot be made, is another user's, or another agent has it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.output = path / OUTPUT
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if path.stat().st_uid != os.geteuid():
+                raise BadConfig(f"the state folder {path} is another user's", "choose one of your own")
+            path.chmod(0o700)
+            self.output.mkdir(mode=0o700, exist_ok=True)
+            self._lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            text = f"cannot use the state folder {path}: {error.strerror}"
+            raise BadConfig(text, "--state-dir, or state_dir in [agent], names another") from None
+        try:
+            self._acquire()
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def _acquire(self) -> None:
+        limit = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() > limit:
+                    holder = os.pread(self._lock, 32, 0).decode(errors="replace").strip() or "?"
+                    text = f"the state folder {self.path} is in use by the agent with pid {holder}"
+                    raise BadConfig(text, "stop that one, or use another folder") from None
+                time.sleep(0.01)
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+
+    def close(self) -> None:
+        """Another agent may have it."""
+        os.close(self._lock)
+
+
+class Journal:
+    """Documents of processes.
+
+    Args:
+        store: Where they are; closed with this.
+        mark: Of this run of the agent.
+    """
+
+    def __init__(self, store: Store, mark: str) -> None:
+        self._store = store
+        self._mark = mark
+        self._trouble = ""
+        self._token = 0
+
+    @classmethod
+    def of(cls, folder: StateFolder, mark: str) -> Journal:
+        """The one of a state folder. Raises `BadConfig` if it cannot be used."""
+        return cls(store_for(f"sqlite://{folder.path / STATE}"), mark)
+
+    def load(self) -> list[Kept]:
+        """All that is recorded.
+
+        Raises:
+            BadConfig: A document cannot be read.
+        """
+        return list(self._kept())
+
+    def _kept(self) -> Iterator[Kept]:
+        for key, text in self._store.items():
+            if key.startswith(_PREFIX):
+                try:
+                    yield structure(json.loads(text), Kept)
+                except (ValueError, BadMessage) as error:
+                    hint = f"move {STATE} away to begin anew; programs that run are not touched by that"
+                    raise BadConfig(f"the record {key} cannot be read: {error}", hint) from None
+
+    def save(self, process: Process, ident: Ident | None) -> str:
+        """Put down how it is. Empty, or why that is not possible; then what was recorded before is still there."""
+        if process.token > self._token:
+            self._token = process.token
+            self._try(lambda: self._store.put(_TOKEN, str(process.token)))
+        document: Any = unstructure(Kept(process=process, ident=ident, mark=self._mark))
+        return self._try(lambda: self._store.put(_PREFIX + process.uuid, json.dumps(document, separators=(",", ":"))))
+
+    def forget(self, uuid: str) -> str:
+        """It was deleted."""
+        return self._try(lambda: self._store.delete(_PREFIX + uuid))
+
+    @property
+    def token(self) -> int:
+        """The highest of a lease that was ever recorded: later ones are above it."""
+        self._token = int(dict(self._store.items()).get(_TOKEN, "0"))
+        return self._token
+
+    @property
+    def declared(self) -> frozenset[str]:
+        """The names that a file has declared."""
+        return frozenset(json.loads(dict(self._store.items()).get(_DECLARED, "[]")))
+
+    def declare(self, names: frozenset[str]) -> None:
+        """These are declared by a file now."""
+        self._try(lambda: self._store.put(_DECLARED, json.dumps(sorted(names))))
+
+    def close(self) -> None:
+        """Everything is there."""
+        self._store.close()
+
+    def _try(self, write: Callable[[], None]) -> str:
+        try:
+            write()
+        except OSError as error:
+            if not self._trouble:
+                logger.error("nothing can be recorded: %s; what starts now would be refused", error)
+            self._trouble = f"it cannot be recorded in the state folder: {error}"
+            return self._trouble
+        if self._trouble:
+            logger.warning("the state folder can be written to again")
+            self._trouble = ""
+        return ""

@@ -1,0 +1,311 @@
+"""The keeper: a tiny process beside an agent, that outlives it. A program of its own, started by its path.
+
+It holds what must not end with the agent: a pidfd for each child, the agent's ends of their channels, the pipes of
+those that were detached. When the agent dies, it ends everything that the agent ran (``stop``), or goes on holding it
+for the next agent on the same state folder (``keep``).
+
+It must never fail, so it does little: no threads, no loop but one epoll, nothing but the standard library, and nothing
+of procctl. ``python -S -I keeper.py EPOCH stop|keep``; descriptor 0 is a SOCK_SEQPACKET socket to the agent, 1 one
+that listens for the next agent (or /dev/null), 2 takes what it has to say.
+
+A message is text: a verb, then a line for each thing, in the order of the descriptors that come with it (SCM_RIGHTS,
+unix(7)). A thing is ``KIND KEY PID START FDS``: FDS says how many of the descriptors are its own.
+
+    hello EPOCH stop|keep     whose children these are from now on, and what its death means
+    put, drop                 things; a put replaces what has the same kind and key
+    spare                     things (of kind pid) that are not the agent's any more: nothing is done to them
+    get                       answered by ``have`` messages, and by ``end``
+    bye                       the agent leaves in an orderly way: only what has to be held is held on to
+"""
+
+from __future__ import annotations
+
+import array
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from contextlib import suppress
+
+LIMIT = 250
+"""Descriptors in one message: SCM_MAX_FD is 253."""
+MARK = b"\0PROCCTL_AGENT="
+QUIET = 0.3
+"""Seconds without finding anything, after which nothing is left: a child may be between fork and exec, where it does
+not carry its mark yet."""
+GIVE_UP = 10.0
+"""Seconds after which it reports what it could not end."""
+LEAST = 0.02
+"""Seconds between two passes over /proc, at least; they take at most half of a processor."""
+DEAF = ("TERM", "INT", "HUP", "QUIT", "PIPE", "ALRM", "USR1", "USR2", "TSTP", "TTIN", "TTOU")
+
+
+def look(pid: int) -> tuple[bytes, int, int] | None:
+    """State, session and start (ticks since the boot) of a process, by /proc/PID/stat (proc(5)); None: it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            parts = file.read().rpartition(b")")[2].split()
+        return parts[0], int(parts[3]), int(parts[19])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def lives(pid: int, start: int) -> bool:
+    """Whether that process runs, and is no zombie; a start of 0 fits all."""
+    found = look(pid)
+    return found is not None and found[0] not in b"ZX" and start in (0, found[2])
+
+
+def marks_of(pid: int) -> list[str]:
+    """The runs of agents that a process is below."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            _, found, rest = (b"\0" + file.read(1 << 18)).partition(MARK)
+    except OSError:
+        return []
+    return rest.partition(b"\0")[0].decode("ascii", "replace").split("/") if found else []
+
+
+def kill(pid: int, fd: int | None) -> None:
+    """SIGKILL, by descriptor where there is one. What is not ours to end is still there at the end, and reported."""
+    with suppress(OSError):
+        if fd is None:
+            os.kill(pid, signal.SIGKILL)
+        else:
+            signal.pidfd_send_signal(fd, signal.SIGKILL)
+
+
+class Thing:
+    """What is held: its descriptors, and whose they are."""
+
+    def __init__(self, pid: int, start: int, fds: list[int]) -> None:
+        self.pid = pid
+        self.start = start
+        self.fds = fds
+
+    def kill(self) -> bool:
+        """Whether it was there."""
+        there = lives(self.pid, self.start)
+        if there:
+            kill(self.pid, self.fds[0] if self.fds else None)
+        return there
+
+
+class Keeper:
+    """Everything that is held."""
+
+    def __init__(self, agent: socket.socket, listener: socket.socket | None, epoch: str, policy: str) -> None:
+        self.agent: socket.socket | None = agent
+        self.listener = listener
+        self.epochs = {epoch}
+        self.policy = policy
+        self.things: dict[tuple[str, str], Thing] = {}
+        self.spared: dict[int, int] = {}
+        self.room = 64
+        self.epoll = select.epoll()
+        for sock in (agent, listener):
+            if sock is not None:
+                self.epoll.register(sock.fileno(), select.EPOLLIN)
+
+    def run(self) -> None:
+        """Until nothing is left to do."""
+        while self.agent is not None or self.holding():
+            for fd, _ in self.epoll.poll():
+                if self.agent is not None and fd == self.agent.fileno():
+                    self.hear(self.agent)
+                elif self.listener is not None and fd == self.listener.fileno():
+                    self.accept(self.listener)
+                else:
+                    self.drain(fd)
+
+    def holding(self) -> bool:
+        """Whether there is a reason to go on without an agent."""
+        pipes = any(kind == "pipe" for kind, _ in self.things)
+        return pipes or (self.policy == "keep" and self.listener is not None and bool(self.things))
+
+    def accept(self, listener: socket.socket) -> None:
+        """The next agent. That it may come at all says that there is no other: it has the folder's lock."""
+        sock, _ = listener.accept()
+        uid = int.from_bytes(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)[4:8], sys.byteorder)
+        if uid not in (os.geteuid(), 0):
+            sock.close()
+            return
+        while self.agent is not None:
+            self.hear(self.agent)  # to its end, which has to be acted upon
+        self.agent = sock
+        self.epoll.register(sock.fileno(), select.EPOLLIN)
+
+    def lose(self, agent: socket.socket) -> None:
+        """No agent any more."""
+        self.epoll.unregister(agent.fileno())
+        agent.close()
+        self.agent = None
+
+    # what the agent says
+
+    def hear(self, agent: socket.socket) -> None:
+        """One message, or the agent's end."""
+        fds = array.array("i")
+        try:
+            data, control, _, _ = agent.recvmsg(1 << 17, socket.CMSG_SPACE(4 * LIMIT), socket.MSG_CMSG_CLOEXEC)
+        except OSError:
+            data, control = b"", []
+        for level, kind, payload in control:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                fds.frombytes(payload[: len(payload) - len(payload) % fds.itemsize])
+        if not data:
+            self.lose(agent)
+            if self.policy == "stop":
+                self.end_all()
+            return
+        words, *lines = data.decode().split("\n")
+        match words.split():
+            case ["hello", epoch, policy]:
+                self.epochs.add(epoch)
+                self.policy = policy
+            case ["put"]:
+                self.put(lines, list(fds))
+            case ["drop" | "spare" as verb]:
+                self.drop(lines, verb == "spare")
+            case ["get"]:
+                self.have(agent)
+            case ["bye"]:
+                self.lose(agent)
+
+    def put(self, lines: list[str], fds: list[int]) -> None:
+        """Hold these. A descriptor that could not be had (this process has too many) is missing at the end."""
+        for line in lines:
+            kind, key, pid, start, count = line.split(" ")
+            mine, fds = fds[: int(count)], fds[int(count) :]
+            self.take((kind, key))
+            self.spared.pop(int(pid), None)
+            self.things[kind, key] = Thing(int(pid), int(start), mine)
+            if kind == "pipe" and len(mine) == 2:
+                os.set_blocking(mine[0], False)
+                self.epoll.register(mine[0], select.EPOLLIN)
+        if self.policy == "stop" and len(self.things) > self.room:  # what has ended, no later agent asks for
+            for name, thing in list(self.things.items()):
+                if name[0] == "pid" and not lives(thing.pid, thing.start):
+                    self.take(name)
+            self.room = 64 + 2 * len(self.things)
+
+    def drop(self, lines: list[str], spare: bool) -> None:
+        """Hold these no more, if they still are what is meant."""
+        for line in lines:
+            kind, key, pid, start, _ = line.split(" ")
+            if spare:
+                self.spared[int(pid)] = int(start)
+            thing = self.things.get((kind, key))
+            if thing is not None and thing.pid == int(pid):
+                self.take((kind, key))
+
+    def take(self, name: tuple[str, str]) -> None:
+        """Do not hold this any more."""
+        thing = self.things.pop(name, None)
+        for fd in () if thing is None else thing.fds:
+            os.close(fd)
+
+    def have(self, agent: socket.socket) -> None:
+        """Tell the agent everything. Pipes are told too, and go on being drained here."""
+        lines, fds = ["have"], array.array("i")
+        with suppress(OSError):  # it died; its end is heard next
+            for (kind, key), thing in (*self.things.items(), (("", ""), None)):
+                if thing is None or len(fds) + len(thing.fds) > LIMIT:
+                    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)] if fds else []
+                    agent.sendmsg(["\n".join(lines).encode()], rights)
+                    lines, fds = ["have"], array.array("i")
+                if thing is not None:
+                    lines.append(f"{kind} {key} {thing.pid} {thing.start} {len(thing.fds)}")
+                    fds.extend(thing.fds)
+            agent.sendall(b"end")
+
+    # what is done without the agent
+
+    def drain(self, fd: int) -> None:
+        """A detached child has written: into its file with it. A full disk loses it, the child is not held up."""
+        name = next((name for name, thing in self.things.items() if name[0] == "pipe" and fd in thing.fds), None)
+        try:
+            data = os.read(fd, 1 << 16) if name is not None else b""
+        except BlockingIOError:
+            return
+        if name is None or not data:
+            with suppress(OSError):  # closed in this very round
+                self.epoll.unregister(fd)
+            self.take(name or ("", ""))
+            return
+        with suppress(OSError):
+            while data:
+                data = data[os.write(self.things[name].fds[1], data) :]
+
+    def end_all(self) -> None:
+        """Nothing that the agent ran goes on: by descriptor, by mark, again until nothing was there for a while."""
+        begun = quiet = time.monotonic()
+        alive: set[int] = set()
+        while (before := time.monotonic()) < begun + GIVE_UP:
+            alive = {thing.pid for name, thing in self.things.items() if name[0] == "pid" and thing.kill()}
+            alive |= self.kill_marked()
+            now = time.monotonic()
+            if alive:
+                quiet = now
+            elif now - quiet >= QUIET:
+                break
+            time.sleep(max(LEAST, now - before))
+        if alive:
+            pids = ", ".join(map(str, sorted(alive)))
+            with suppress(OSError):
+                os.write(2, f"procctl keeper: the agent died, and these could not be ended: {pids}\n".encode())
+        for name in [name for name in self.things if name[0] != "pipe"]:
+            self.take(name)
+        null = os.open(os.devnull, os.O_WRONLY)  # nobody's terminal or pipe is held open by what goes on draining
+        os.dup2(null, 2)
+        os.close(null)
+
+    def kill_marked(self) -> set[int]:
+        """One pass over /proc: everything below this agent. Who was alive."""
+        found = set()
+        for entry in os.listdir("/proc"):
+            if not entry.isdecimal() or self.epochs.isdisjoint(marks_of(int(entry))) or self.is_spared(int(entry)):
+                continue
+            pid, fd = int(entry), None
+            try:
+                fd = os.pidfd_open(pid)
+            except AttributeError:
+                pass
+            except OSError:
+                continue
+            if not self.epochs.isdisjoint(marks_of(pid)):  # again: the number may have had a new owner
+                if lives(pid, 0):
+                    found.add(pid)
+                kill(pid, fd)
+            if fd is not None:
+                os.close(fd)
+        return found
+
+    def is_spared(self, pid: int) -> bool:
+        """Whether it is one that was detached, or is in its session."""
+        found = look(pid)
+        return found is not None and (self.spared.get(pid) == found[2] or found[1] in self.spared)
+
+
+def main(epoch: str, policy: str) -> None:
+    """Become nobody's child, in a session of its own, that nothing but SIGKILL ends; and hold."""
+    for name in DEAF:
+        signal.signal(getattr(signal, f"SIG{name}"), signal.SIG_IGN)
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    listener = None
+    with suppress(OSError):  # else there will be no next agent
+        listener = socket.socket(fileno=1)
+    Keeper(socket.socket(fileno=0), listener, epoch, policy).run()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])

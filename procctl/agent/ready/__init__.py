@@ -1,0 +1,1 @@
+"""When is a process ready? One file per kind of check."""

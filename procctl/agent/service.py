@@ -1,0 +1,351 @@
+"""An agent as a Service: the pure core, the hands that carry it out, and those who wait for answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
+from typing import cast
+
+from ..abc import Call, Caller, Items, Pending, StreamItem
+from ..aio.lane import Lane
+from ..aio.timers import Timers
+from ..aio.wake import Wake
+from ..core import events as ev
+from ..core.host import (
+    Answer,
+    Appeared,
+    Host,
+    HostOut,
+    HostRequest,
+    Perform,
+    Vanished,
+    item_of,
+)
+from ..core.messages import (
+    Add,
+    Adopt,
+    AnyReply,
+    AnyStream,
+    Approvals,
+    Approve,
+    Ask,
+    Batch,
+    Delete,
+    Deny,
+    Detach,
+    Done,
+    Failure,
+    Heartbeat,
+    Kill,
+    Logs,
+    Registered,
+    Removed,
+    Reopen,
+    Restart,
+    Signal,
+    Start,
+    StateChanged,
+    Status,
+    Stop,
+)
+from ..core.process import Process
+from ..core.records import Item
+from ..core.states import Phase, State
+from ..core.value import evolve
+from ..errors import Refused
+from ..service.timeline import Timeline
+from .adopting import described
+from .found import Found
+from .ground import Ground
+from .hands import Hands
+from .journal import Journal
+from .output.output import Output
+from .output.reader import Reader
+from .report import Report
+from .stats import Stats
+from .tools import Tools
+from .top import Asking, Top
+
+__all__ = ["AgentService"]
+
+_SWEEP = 100
+"""Processes whose statistics are sampled in one turn of the loop."""
+_LINGER = 60.0
+"""Seconds for which an answer is kept for a client whose link was lost."""
+
+
+class AgentService:
+    """Processes of one host.
+
+    Args:
+        name: Of the host.
+        epoch: Names this run of the agent.
+        ground: Clocks and dice.
+        tools: What bodies work with.
+        timers: Calls later.
+        top: Answers questions for permission.
+    """
+
+    def __init__(self, name: str, epoch: str, ground: Ground, tools: Tools, timers: Timers, top: Top) -> None:
+        self.name = name
+        self.epoch = epoch
+        self.host = Host(name, ground.rng)
+        self.hands = Hands(tools, lambda uuid: self.host.processes[uuid], self.feed, timers.after, self._troubled)
+        self.report = Report(name, self._items)
+        self._ground = ground
+        self._timers = timers
+        self._top = top
+        self._asking = Asking(name, top, self.feed)
+        self._lane: Lane[HostOut] = Lane(self._perform)
+        self._timeline = Timeline(epoch)
+        self._stats = Stats(tools.features)
+        self._shown: dict[str, State] = {}
+        self._waiting: dict[str, list[Pending]] = {}
+        self._sampled: set[str] = set()
+        self._passing = 0
+        self._newcomers: set[Wake] = set()
+        self._closed = False
+        self.journal: Journal | None = None
+        self._unrecorded: dict[str, str] = {}
+        self._restoring = False
+
+    # answering ------------------------------------------------------------------------------------------------
+
+    def submit(self, call: Call) -> Pending:
+        """See `procctl.abc.Service.submit`."""
+        request = call.request
+        match request:
+            case Adopt():
+                known = described(request)
+                return Pending.of(known) if isinstance(known, Failure) else self._command(call, known)
+            case (
+                Status()
+                | Add()
+                | Start()
+                | Stop()
+                | Kill()
+                | Signal()
+                | Ask()
+                | Restart()
+                | Reopen()
+                | Delete()
+                | Detach()
+            ):
+                return self._command(call, request)
+            case Approvals() | Approve() | Deny():
+                return self._top.submit(call)
+            case Heartbeat():
+                return Pending.of(Done())
+        text = f"an agent does not answer {request.command}"
+        return Pending.of(Failure(code="unknown-command", message=text))
+
+    def stream(self, request: AnyStream, caller: Caller) -> Items:
+        """See `procctl.abc.Service.stream`."""
+        return self._stream(request)
+
+    def _command(self, call: Call, request: HostRequest) -> Pending:
+        key = f"{call.caller.name}:{call.key}" if call.key else self._passing_key()
+        pending = Pending()
+        pending.give_up = lambda: self._forget(key, pending)
+        pending.lose = lambda: self._timers.after(_LINGER, lambda: self._forget(key, pending))
+        self._waiting.setdefault(key, []).append(pending)
+        if isinstance(request, Status) and request.stats:
+            self._sampled.add(key)
+        by = str(call.caller)
+        self._lane.decide(lambda: self.host.request(key, request, by, call.until, self._ground.now()))
+        if call.deadline is not None and pending.reply is None:
+            self._timers.after(
+                call.deadline, lambda: self._lane.decide(lambda: self.host.expire(key, self._ground.now()))
+            )
+        return pending
+
+    def _passing_key(self) -> str:
+        self._passing += 1
+        return f"~{self._passing}"
+
+    def _forget(self, key: str, pending: Pending) -> None:
+        waiting = self._waiting.get(key, [])
+        if pending in waiting:
+            waiting.remove(pending)
+            if not waiting:
+                del self._waiting[key]
+                self._sampled.discard(key)
+                self.host.forget(key)
+
+    def _answer(self, key: str, reply: AnyReply) -> None:
+        waiting = self._waiting.pop(key, [])
+        if key in self._sampled and isinstance(reply, Batch):
+            self._sampled.discard(key)
+            self._sample(reply, 0, list(reply.items), waiting)
+            return
+        for pending in waiting:
+            pending.settle(reply)
+
+    def _sample(self, reply: Batch, done: int, items: list[Item], waiting: list[Pending]) -> None:
+        """Memory and CPU, so many processes in a turn of the loop."""
+        end = min(len(items), done + _SWEEP)
+        for i in range(done, end):
+            items[i] = self._stats.add(items[i])
+        if end < len(items):
+            self._timers.after(0.0, lambda: self._sample(reply, end, items, waiting))
+            return
+        whole = evolve(reply, items=tuple(items))
+        for pending in waiting:
+            pending.settle(whole)
+
+    # streams --------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _stream(self, request: AnyStream) -> AsyncGenerator[AsyncIterator[StreamItem]]:
+        if isinstance(request, Logs):
+            reader = self._logs(request)
+            try:
+                async with aclosing(reader.chunks()) as chunks:
+                    yield cast("AsyncIterator[StreamItem]", chunks)
+            finally:
+                reader.close()
+        else:
+            events = self._timeline.read(request, lambda: self._items(None), self._ground.wall)
+            async with aclosing(events):
+                yield cast("AsyncIterator[StreamItem]", events)
+
+    def _logs(self, request: Logs) -> Reader:
+        if not self.host.select(request) and not request.everything:
+            wanted = request.name or request.uuid or request.group or request.hostname
+            raise Refused("no-such-target", f"no process {wanted!r} on {self.name}", "procctl ps shows what there is")
+
+        def selected() -> Iterable[tuple[Process, Output]]:
+            return [(p, self.hands.outputs[p.uuid]) for p in self.host.select(request)]
+
+        return Reader(request, self.name, selected, self._newcomers, lambda: self._closed)
+
+    def close(self) -> None:
+        """All has ended: streams come to their ends."""
+        self._closed = True
+        self._timeline.close()
+        for wake in self._newcomers:
+            wake.set()
+
+    def _troubled(self, uuid: str, text: str) -> None:
+        """The files of a process's output cannot be written to, or can again."""
+        self._lane.decide(lambda: self.host.trouble(uuid, text))
+
+    # performing -----------------------------------------------------------------------------------------------
+
+    def feed(self, uuid: str, event: ev.Event) -> None:
+        """Something happened to a process. After the end of the agent it is the next one's to find out."""
+        if self._closed:
+            return
+        self._lane.decide(lambda: self.host.feed(uuid, event, self._ground.now()))
+
+    def _perform(self, out: HostOut) -> None:
+        match out:
+            case Perform(uuid, effect):
+                self._effect(uuid, effect)
+            case Answer(key, reply):
+                self._answer(key, reply)
+            case Appeared(uuid):
+                self._appeared(self.host.processes[uuid])
+            case Vanished(process):
+                self._vanished(process)
+
+    def _effect(self, uuid: str, effect: ev.Effect) -> None:
+        match effect:
+            case ev.Changed():
+                self._record(uuid)
+                self._changed(uuid)
+            case ev.Record():
+                self._record(uuid)
+            case ev.Spawn() if uuid in self._unrecorded:
+                self.feed(uuid, ev.SpawnFailed(self._unrecorded[uuid], passing=True))
+            case ev.AskPermission():
+                self._asking.ask(self.host.processes[uuid], effect)
+            case ev.Withdraw(rid):
+                self._asking.withdraw(self.host.processes[uuid], rid)
+            case ev.ReleaseLease(token):
+                self._asking.release(token)
+            case ev.StartTimer(timer, serial, after):
+                self._timers.after(after, partial(self.feed, uuid, ev.TimerFired(timer, serial)))
+            case _:
+                self.hands.perform(uuid, effect)
+
+    def _record(self, uuid: str) -> None:
+        """Put it down; what cannot be is not started."""
+        self._unrecorded.pop(uuid, None)
+        if self.journal is not None:
+            trouble = self.journal.save(self.host.processes[uuid], self.hands.ident(uuid))
+            if trouble:
+                self._unrecorded[uuid] = trouble
+
+    def restore(self, process: Process) -> None:
+        """A process that an earlier agent has recorded."""
+        self._restoring = True
+        try:
+            self._lane.decide(lambda: self.host.restore(process))
+        finally:
+            self._restoring = False
+
+    def resume(self, uuid: str, found: Found | None) -> None:
+        """Go on with it; `found` is its run, if there is one."""
+        if found is None:
+            self.feed(uuid, ev.Resumed())
+            return
+        p = self.host.processes[uuid]
+        run = p.runs + 1 if p.phase is Phase.STARTING else p.runs
+        self.hands.adopting(uuid).take(run, found.ident, found.pidfd, found.end, found.channel)
+        self.feed(uuid, ev.Resumed(found.ident.pid))
+
+    def _appeared(self, process: Process) -> None:
+        self.hands.appeared(process)
+        self._shown[process.uuid] = process.phase.state
+        if not self._restoring:
+            self._record(process.uuid)
+        now = self._ground.now()
+        self._timeline.put(
+            lambda cursor: Registered(time=now.wall, cursor=cursor, process=item_of(process, self.name, now))
+        )
+        self.report.changed(process.uuid)
+        for wake in self._newcomers:
+            wake.set()
+
+    def _vanished(self, process: Process) -> None:
+        self.hands.vanished(process.uuid)
+        self._unrecorded.pop(process.uuid, None)
+        if self.journal is not None:
+            self.journal.forget(process.uuid)
+        del self._shown[process.uuid]
+        now = self._ground.now()
+        self._timeline.put(
+            lambda cursor: Removed(time=now.wall, cursor=cursor, process=item_of(process, self.name, now))
+        )
+        self.report.deleted(process.uuid)
+        for wake in self._newcomers:
+            wake.set()
+
+    def _changed(self, uuid: str) -> None:
+        process = self.host.processes[uuid]
+        now = self._ground.now()
+        old, new = self._shown[uuid], process.phase.state
+        self._shown[uuid] = new
+        if not process.pid:
+            self._stats.forget(uuid)
+
+        def event(cursor: str) -> StateChanged:
+            item = item_of(process, self.name, now)
+            return StateChanged(time=now.wall, cursor=cursor, process=item, old=int(old), new=int(new))
+
+        self._timeline.put(event)
+        self.report.changed(uuid)
+
+    def _items(self, uuids: Sequence[str] | None) -> tuple[Item, ...]:
+        now = self._ground.now()
+        chosen = self.host.processes if uuids is None else [u for u in uuids if u in self.host.processes]
+        return tuple(self.host.item(uuid, now) for uuid in chosen)
+
+    # for policies ---------------------------------------------------------------------------------------------
+
+    def processes(self, name: str = "", hostname: str = "") -> tuple[Item, ...]:
+        """What a policy can look up: see `procctl.core.approval.View`."""
+        now = self._ground.now()
+        return tuple(item_of(p, self.name, now) for p in self.host.select(Status(name=name, hostname=hostname)))

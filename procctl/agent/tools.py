@@ -1,0 +1,247 @@
+"""What bodies work with: one set per agent."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import anyio
+from attrs import frozen
+
+from ..aio.poller import EpollPoller, Poller, TaskPoller
+from ..aio.wake import Wake
+from ..core.records import Ident
+from .census import Census
+from .exits import End, end_of, end_of_stranger
+from .features import Features
+from .keeping import Keeping, Thing
+from .output.means import Means, make_means
+from .spawner import Born, Job, Spawner, Stillborn
+
+logger = logging.getLogger("procctl.agent")
+
+__all__ = ["Tools", "Watch", "make_tools", "run_once", "send_signal"]
+
+
+class Watch:
+    """Tells when a child ends: by its pidfd, or where there is none by asking for its exact pid again and again."""
+
+    _FIRST, _LONGEST = 0.01, 0.1
+
+    def __init__(self, poller: Poller, features: Features) -> None:
+        self._poller = poller
+        self._features = features
+        self._asking: dict[int, Callable[[End], None]] = {}
+        self._strangers: dict[Ident, tuple[int | None, Callable[[End], None]]] = {}
+        self._soon: list[Callable[[], None]] = []
+        self._open: set[int] = set()
+        self._wake = Wake()
+
+    def add(self, pid: int, pidfd: int | None, done: Callable[[End], None]) -> None:
+        """Call this when the child has ended and is reaped; its pidfd is closed."""
+        if pidfd is None:
+            self._asking[pid] = done
+            self._wake.set()
+            return
+
+        def look(closed: bool) -> None:
+            end = end_of(pid, pidfd, self._features, closed)
+            if end is not None:
+                self._close(pidfd)
+                done(end)
+
+        self._open.add(pidfd)
+        self._poller.add(pidfd, look)
+
+    def add_stranger(self, ident: Ident, pidfd: int | None, done: Callable[[End], None]) -> None:
+        """The same for what is not our child: it has ended, and its pidfd is closed."""
+
+        def look(closed: bool) -> None:
+            end = end_of_stranger(ident, pidfd, self._features)
+            if end is not None:
+                self.forget(ident.pid, pidfd)
+                done(end)
+            elif pidfd is not None:  # a zombie that its parent has yet to reap: no reason to be called without end
+                self._poller.remove(pidfd)
+                self._ask_on(ident, pidfd, done)
+
+        if pidfd is None:
+            self._ask_on(ident, None, done)
+            return
+        self._open.add(pidfd)
+        self._poller.add(pidfd, look)
+
+    def _ask_on(self, ident: Ident, pidfd: int | None, done: Callable[[End], None]) -> None:
+        self._strangers[ident] = pidfd, done
+        self._wake.set()
+
+    def later(self, call: Callable[[], None]) -> None:
+        """Call this from the watch's own task."""
+        self._soon.append(call)
+        self._wake.set()
+
+    def forget(self, pid: int, pidfd: int | None) -> None:
+        """It was reaped by other means, or is watched no more."""
+        self._asking.pop(pid, None)
+        for ident in [ident for ident in self._strangers if ident.pid == pid]:
+            del self._strangers[ident]
+        if pidfd is not None:
+            self._close(pidfd)
+
+    def close(self) -> None:
+        """Nothing is watched any more."""
+        self._asking.clear()
+        self._strangers.clear()
+        for pidfd in list(self._open):
+            self._close(pidfd)
+
+    def _close(self, pidfd: int) -> None:
+        if pidfd in self._open:
+            self._open.discard(pidfd)
+            self._poller.remove(pidfd)
+            os.close(pidfd)
+
+    async def run(self) -> None:
+        """Never returns; cancelled to end it."""
+        pause = self._FIRST
+        while True:
+            soon, self._soon = self._soon, []
+            for call in soon:
+                call()
+            if not (self._asking or self._strangers):
+                await self._wake.wait()
+                pause = self._FIRST
+                continue
+            for pid, done in list(self._asking.items()):
+                end = end_of(pid, None, self._features)
+                if end is not None:
+                    del self._asking[pid]
+                    pause = self._FIRST
+                    done(end)
+            for ident, (pidfd, done) in list(self._strangers.items()):
+                end = end_of_stranger(ident, pidfd, self._features)
+                if end is not None and ident in self._strangers:
+                    self.forget(ident.pid, pidfd)
+                    done(end)
+            await anyio.sleep(pause)
+            pause = min(self._LONGEST, pause * 1.2)
+
+
+@frozen(kw_only=True)
+class Tools:
+    """Attributes:
+    mark: What every child carries in its environment, so that it can be found.
+    keeping: The keeper.
+    straight: The folder of files that children write into themselves, so that they can outlive the agent; None:
+        they write into pipes that are read here.
+    """
+
+    features: Features
+    poller: Poller
+    watch: Watch
+    spawner: Spawner
+    census: Census
+    means: Means
+    null: int
+    mark: Mapping[bytes, bytes]
+    keeping: Keeping
+    straight: Path | None = None
+
+    def keep(self, things: Sequence[Thing]) -> None:
+        """Have the keeper hold these, from the loop."""
+        try:
+            self.keeping.ensure()
+        except OSError as error:
+            logger.error("no keeper: %s; pid %d would outlive a kill of this agent", error.strerror, things[0].pid)
+            return
+        self.attach()
+        self.keeping.put(things)
+
+    def attach(self) -> None:
+        """Have a keeper that was started looked after: its end is seen, and its parent reaped."""
+        self.keeping.attach(self.poller, self.watch)
+
+
+def make_tools(
+    features: Features,
+    ours: Callable[[], list[int]],
+    mark: Mapping[bytes, bytes],
+    epoch: str,
+    keeping: Keeping,
+    straight: Path | None = None,
+) -> Tools:
+    """A set, on /dev/null that is open once for all children. `epoch` names this run of the agent."""
+    poller = EpollPoller() if features.epoll else TaskPoller()
+    tools = Tools(
+        features=features,
+        poller=poller,
+        watch=Watch(poller, features),
+        spawner=Spawner(features, poller, keeping),
+        census=Census(features, ours),
+        means=make_means(epoch, poller, features.inotify, features.punch),
+        null=os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC),
+        mark=mark,
+        keeping=keeping,
+        straight=straight,
+    )
+    tools.spawner.attach = tools.attach
+    return tools
+
+
+def send_signal(pid: int, pidfd: int | None, number: int) -> None:
+    """To the process alone; one that is gone is no error."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if pidfd is not None:
+            signal.pidfd_send_signal(pidfd, number)
+        else:
+            os.kill(pid, number)
+
+
+async def run_once(
+    tools: Tools, command: tuple[str, ...], cwd: str | None, env: Mapping[bytes, bytes], timeout: float
+) -> End | str:
+    """Run a small program to its end, its output unread.
+
+    Returns:
+        How it ended, or why it could not be run.
+
+    Cancellation and time-out: its process group is killed, and it is reaped by the watch.
+    """
+    ended = anyio.Event()
+    result: list[End | str] = []
+    born: list[int] = []
+
+    def over(end: End) -> None:
+        born.clear()
+        result.append(end)
+        ended.set()
+
+    def spawned(outcome: Born | Stillborn) -> None:
+        if isinstance(outcome, Stillborn):
+            result.append(outcome.why)
+            ended.set()
+            return
+        born.append(outcome.pid)
+        tools.watch.add(outcome.pid, outcome.pidfd, over)
+        if abandoned:
+            kill()
+
+    def kill() -> None:
+        for pid in born:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+
+    abandoned = False
+    out, err = os.dup(tools.null), os.dup(tools.null)
+    tools.spawner.submit(Job(command=command, cwd=cwd, env=env, stdin=tools.null, stdout=out, stderr=err, done=spawned))
+    try:
+        with anyio.move_on_after(timeout):
+            await ended.wait()
+    finally:
+        abandoned = True
+        kill()
+    return result[0] if result else End(None, "SIGKILL")

@@ -1,0 +1,93 @@
+"""Without a feature of the kernel everything is still right."""
+
+import anyio
+import pytest
+from helpers import SLEEP, alive, deadline, finished, sh, texts
+
+from procctl import Agent, RestartSpec, StopSpec, ready
+from procctl.agent.features import Features, probe
+from procctl.agent.ground import Ground
+
+pytestmark = pytest.mark.anyio
+
+NAMES = tuple(Features().as_dict())
+LESS = [{name} for name in NAMES] + [set(NAMES)]
+
+
+@pytest.fixture(params=LESS, ids=lambda names: "without " + (",".join(names) if len(names) == 1 else "any"))
+def ground(request):
+    return Ground(features=Features(**{n: has and n not in request.param for n, has in probe().as_dict().items()}))
+
+
+async def test_a_life(ground):
+    async with Agent(_ground=ground) as agent:
+        with deadline():
+            web = await agent.start("web", sh("echo up; exec sleep 1000"), ready=ready.log("up"))
+            pid = web.pid
+            await web.restart(until="ready")
+            assert (await web.stop()).signal == "SIGTERM"
+            assert (alive(pid), await texts(web), web.item.restarts) == (False, ["up", "up"], 1)
+
+
+async def test_exits(ground):
+    async with Agent(_ground=ground) as agent:
+        with deadline():
+            for i in range(10):
+                await agent.start(f"p{i}", sh(f"exit {i}" if i else "kill -9 $$"))
+            await agent.wait("p*", until="stopped")
+            found = [(p.exit.code, p.exit.signal) for p in await agent.processes("p*")]
+            assert found == [(None, "SIGKILL"), *((i, None) for i in range(1, 10))]
+
+
+async def test_all_output_is_there(ground):
+    async with Agent(_ground=ground) as agent:
+        with deadline():
+            web, _ = await finished(agent, "web", ["seq", "1", "50000"])
+            await web.wait("stopped")
+            assert await texts(web) == [str(n) for n in range(1, 50001)]
+
+
+STUBBORN_BOTH = """
+(setsid sh -c 'trap "" TERM; echo $$ > pid; while :; do sleep 0.05; done' &)
+trap '' TERM
+while ! [ -s pid ]; do sleep 0.01; done
+echo up
+while :; do sleep 0.1; done
+"""
+
+
+async def test_a_stubborn_one_and_its_daemon(ground, tmp_path):
+    declared = {"ready": ready.log("up"), "stop": StopSpec(steps=(("SIGTERM", 0.2),)), "cwd": str(tmp_path)}
+    async with Agent(_ground=ground) as agent:
+        with deadline():
+            web = await agent.start("web", sh(STUBBORN_BOTH), **declared)
+            pid = int((tmp_path / "pid").read_text())
+            record = await web.stop()
+            assert (record.signal, pid in {s.pid for s in record.escaped}, alive(pid)) == ("SIGKILL", True, False)
+
+
+async def test_restarts(ground):
+    async with Agent(_ground=ground) as agent:
+        with deadline():
+            spec = RestartSpec(policy="always", delay=(0.01, 0.01), limit=3)
+            web = await agent.start("web", sh("exit 7"), restart=spec)
+            await web.wait("stopped")
+            assert (web.exit.code, web.item.restarts) == (7, 3)
+
+
+async def test_statistics(ground):
+    async with Agent(_ground=ground) as agent:
+        with deadline():
+            web = await agent.start("web", SLEEP)
+            while (await web.refresh()).memory < 10_000:  # it has only just become what it is
+                await anyio.sleep(0.01)
+            assert (await agent.info()).features == ground.features.as_dict()
+
+
+async def test_the_environment_takes_features_away(monkeypatch):
+    monkeypatch.setenv("PROCCTL_WITHOUT", "pidfd,epoll")
+    async with Agent() as agent:
+        with deadline():
+            features = (await agent.info()).features
+            assert (features["pidfd"], features["epoll"]) == (False, False)
+            assert (await agent.start("web", ["true"], until="exit")).exit.code == 0
