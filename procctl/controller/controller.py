@@ -1,0 +1,362 @@
+"""The controller: many agents as one fleet, as a block in somebody's program."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
+from types import TracebackType
+from typing import Self, cast
+
+import anyio
+from attrs import evolve
+
+from ..abc import (
+    Call,
+    Caller,
+    Connection,
+    Items,
+    Listener,
+    Pending,
+    Service,
+    StreamItem,
+)
+from ..aio.block import Block
+from ..aio.lane import Lane
+from ..aio.timers import Timers
+from ..core.approval import Policy, check_policies
+from ..core.auth import Auth
+from ..core.events import Now
+from ..core.fleet import FleetOut, Forward, Merged, Router
+from ..core.gate import Gate
+from ..core.host import HostRequest
+from ..core.leases import Lease
+from ..core.messages import (
+    Add,
+    Adopt,
+    AgentInfo,
+    AgentStatus,
+    AnyEvent,
+    AnyStream,
+    Approvals,
+    Approve,
+    Ask,
+    Batch,
+    Delete,
+    Deny,
+    Detach,
+    Done,
+    Events,
+    Failure,
+    Heartbeat,
+    Hello,
+    HostInfo,
+    HostList,
+    Hosts,
+    Kill,
+    Reopen,
+    Restart,
+    Signal,
+    Start,
+    StateChanged,
+    Status,
+    Stop,
+    Welcome,
+)
+from ..core.registry import About, Registry
+from ..core.rights import OWNER, refused
+from ..errors import Closed, refusal
+from ..link.doorkeeper import Doorkeeper
+from ..link.pair import pair
+from ..link.reception import Reception
+from ..link.session import Session
+from ..service.fleet import Fleet
+from ..service.timeline import Timeline
+from ..version import __version__
+from .links import AgentLink
+from .outputs import Outputs, onward_of
+
+__all__ = ["Controller"]
+
+
+class Controller(Fleet):
+    """A fleet for as long as its block lasts: agents join it, on its URLs or out of the same program.
+
+    It lives on the caller's loop, asyncio or trio. When the block is left, the links end; what agents run, they go on
+    running.
+
+    Args:
+        name: What it calls itself.
+        listen: URLs, or listeners, on which agents and clients arrive.
+        approval: Policies that decide who may run, see `procctl.core.approval`.
+        auth: The files of the credentials that its listeners know. None: there are none, so nobody gets in where a
+            transport proves nothing.
+
+    Raises (when entered):
+        BadConfig: A URL, a policy or a token file cannot be used.
+
+    Raises (when left):
+        InternalError: A defect of procctl ended the block.
+    """
+
+    def __init__(
+        self,
+        name: str = "controller",
+        *,
+        listen: str | Sequence[str | Listener] = (),
+        approval: Sequence[Policy] = (),
+        auth: Auth | None = None,
+    ) -> None:
+        super().__init__(self)
+        self.name = name
+        self.registry = Registry()
+        self._listen = (listen,) if isinstance(listen, str) else tuple(listen)
+        self._policies = check_policies(approval)
+        self._router = Router(name, self.registry)
+        self._lane: Lane[FleetOut] = Lane(self._perform)
+        self._links: dict[str, AgentLink] = {}
+        self._waiting: dict[str, tuple[Pending, Call]] = {}
+        self._numbers = 0
+        self._timers = Timers()
+        self.door = Doorkeeper(Gate(self._policies, self.registry), _now, self._timers.after, self._revoke)
+        self._reception = Reception(self, self._attach, auth=auth)
+        self._outputs = Outputs(name, self.registry, self._links, lambda: self._closed)
+        self._timeline = Timeline(os.urandom(6).hex())
+        self._block: Block | None = None
+        self._closed = False
+
+    # the block ------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        if self._block is not None:
+            raise Closed("a controller is entered once", "make another Controller()")
+        self._started = _now().wall
+        self._block = Block(f"the controller {self.name}", self._leave)
+        await self._block.__aenter__()
+        try:
+            self._block.start_soon(self._timers.run)
+            for place in self._listen:
+                self._reception.add(place)
+            await self._block.start(self._reception.run)
+        except BaseException as error:
+            await self._block.__aexit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._block is not None
+        await self._block.__aexit__(kind, error, trace)
+
+    async def _leave(self) -> None:
+        self._closed = True
+        self._timeline.close()
+        self._outputs.changed()
+        await self._reception.close()
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where it listens."""
+        return self._reception.urls
+
+    async def dial(self, name: str) -> Connection:
+        """A connection to it within this program, for somebody called `name`."""
+        if self._block is None or self._closed:
+            raise Closed(f"the controller {self.name} is not entered, or has ended")
+        here, there = pair(name, self.name)
+        self._reception.serve(there)
+        return here
+
+    # answering ------------------------------------------------------------------------------------------------
+
+    def submit(self, call: Call) -> Pending:
+        """See `procctl.abc.Service.submit`."""
+        if self._block is None or self._closed:
+            text = f"the controller {self.name} is not entered, or has ended"
+            return Pending.of(Failure(code="closed", message=text, hint="use it inside of its async with block"))
+        forbidden = refused(call.caller, call.request.command)
+        if forbidden is not None:
+            return Pending.of(forbidden)
+        match call.request:
+            case Status(stats=False, detail=False) as request if call.until == "settled":
+                return Pending.of(Batch(items=tuple(self.registry.select(request))))
+            case (
+                Status()
+                | Add()
+                | Adopt()
+                | Start()
+                | Stop()
+                | Kill()
+                | Signal()
+                | Ask()
+                | Restart()
+                | Reopen()
+                | Delete()
+                | Detach()
+            ) as request:
+                return self._command(call, request)
+            case Approvals() | Approve() | Deny() as request:
+                return self.door.submit(request, call.caller)
+            case AgentStatus():
+                return Pending.of(self._info())
+            case Hosts(hostname=pattern):
+                return Pending.of(HostList(hosts=tuple(map(self._heard, self.registry.known(pattern)))))
+            case Heartbeat():
+                return Pending.of(Done())
+        text = f"a controller does not answer {call.request.command}"
+        return Pending.of(Failure(code="unknown-command", message=text))
+
+    def stream(self, request: AnyStream, caller: Caller) -> Items:
+        """See `procctl.abc.Service.stream`."""
+        forbidden = refused(caller, request.command)
+        if forbidden is not None:
+            raise refusal(forbidden.code, forbidden.message, forbidden.hint)
+        return self._stream(request, caller)
+
+    def _command(self, call: Call, request: HostRequest) -> Pending:
+        self._numbers += 1
+        key = f"~{self._numbers}"
+        pending = Pending(lambda: self._forget(key))
+        self._waiting[key] = (pending, call)
+        self._lane.decide(lambda: self._router.request(key, request, call.until))
+        if call.deadline is not None and pending.reply is None:
+            self._timers.after(call.deadline, lambda: self._lane.decide(lambda: self._router.expire(key)))
+        return pending
+
+    def _forget(self, key: str) -> None:
+        self._waiting.pop(key, None)
+        self._router.forget(key)
+
+    def _perform(self, out: FleetOut) -> None:
+        match out:
+            case Forward(key, hostname, request):
+                self._forward(key, hostname, request)
+            case Merged(key, reply):
+                pending, _ = self._waiting.pop(key, (None, None))
+                if pending is not None:
+                    pending.settle(reply)
+
+    def _forward(self, key: str, hostname: str, request: HostRequest) -> None:
+        link = self._links.get(hostname)
+        entry = self._waiting.get(key)
+        if link is None or entry is None:
+            gone = Failure(code="peer-gone", message=f"{hostname} does not respond")
+            self._lane.decide(lambda: self._router.replied(key, hostname, gone))
+            return
+        call = entry[1]
+        onward = evolve(call, request=request, caller=onward_of(self.name, call.caller))
+        link.session.submit(onward).then(
+            lambda reply: self._lane.decide(lambda: self._router.replied(key, hostname, reply))
+        )
+
+    def _heard(self, host: HostInfo) -> HostInfo:
+        """Signs of life do not pass through the registry."""
+        link = self._links.get(host.name)
+        return host if link is None else evolve(host, heard=_now().wall - link.session.silent)
+
+    def _info(self) -> AgentInfo:
+        items = self.registry.processes()
+        return AgentInfo(
+            name=self.name,
+            role="controller",
+            pid=os.getpid(),
+            version=__version__,
+            started=self._started,
+            urls=self._reception.urls,
+            processes=len(items),
+            running=sum(1 for item in items if item.pid),
+        )
+
+    # streams --------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _stream(self, request: AnyStream, caller: Caller) -> AsyncGenerator[AsyncIterator[StreamItem]]:
+        if isinstance(request, Events):
+            async with aclosing(self._timeline.read(request, self.registry.processes, time.time)) as events:
+                yield cast("AsyncIterator[StreamItem]", events)
+        else:
+            async with self._outputs.read(request, caller) as chunks:
+                yield chunks
+
+    # agents ---------------------------------------------------------------------------------------------------
+
+    def _attach(self, session: Session, hello: Hello | None) -> tuple[Service, Welcome] | Failure:
+        welcome = Welcome(name=self.name, role="controller", version=__version__)
+        if hello is None or hello.role != "agent":
+            return self, welcome
+        if session.caller is None or not session.caller.has("agent"):
+            text = f"{session.caller} may not join as an agent"
+            return Failure(code="forbidden", message=text, hint="procctl token new --can agent makes a token that may")
+        known = self._links.get(hello.name)
+        theirs = self.registry.refusal(hello.name, session.caller.identity)
+        if known is not None and (theirs or known.epoch != hello.epoch) and not known.session.gone.is_set():
+            text = f"an agent called {hello.name} has joined already"
+            return Failure(code="exists", message=text, hint="give one of them another name")
+        if theirs is not None:
+            return theirs
+        if known is not None:
+            known.session.end("the same agent has come again")
+        link = self._links[hello.name] = AgentLink(self, session, hello.name, hello.epoch)
+        self._happened(self.registry.joined(hello.name, _about(session.caller, session, hello), _now().wall))
+        self.door.perform(self.door.gate.adopt(hello.name, hello.epoch, hello.leases, _now()))
+        for lease, by in self.door.gate.revoking(hello.name):
+            self._revoke(lease, by)
+        assert self._block is not None
+        self._block.start_soon(self._watch, link)
+        return link, welcome
+
+    async def _watch(self, link: AgentLink) -> None:
+        await link.session.gone.wait()
+        if self._links.get(link.host) is link:
+            del self._links[link.host]
+            if link.host in self.registry.hosts:
+                self._happened(self.registry.lose(link.host, _now().wall))
+            self._outputs.changed()
+
+    def heard(self, host: str, beat: Heartbeat) -> None:
+        """An agent has said what changed."""
+        if host in self.registry.hosts:
+            events = self.registry.heard(host, beat, _now().wall)
+            self._happened(events)
+            if beat.whole or any(not isinstance(event, StateChanged) for event in events):
+                self._outputs.changed()
+
+    def left(self, host: str) -> None:
+        """An agent has ended in an orderly way: all that it ran is stopped."""
+        self._happened(self.registry.leave(host, _now().wall))
+        self.door.perform(self.door.gate.adopt(host, "", (), _now()))
+
+    def _happened(self, events: Sequence[AnyEvent]) -> None:
+        for event in events:
+            self._timeline.put(partial(_at, event))
+
+    def _revoke(self, lease: Lease, by: str) -> None:
+        link = self._links.get(lease.hostname)
+        if link is None:
+            return  # it is told when it comes back; until then its lease is held
+        caller = Caller(name=self.name, on_behalf=by, roles=OWNER)
+        link.session.submit(Call(request=Stop(uuid=lease.uuid, hard=True), caller=caller))
+
+
+def _about(caller: Caller, session: Session, hello: Hello) -> About:
+    return About(
+        epoch=hello.epoch,
+        version=hello.version,
+        address=session.address,
+        transport=session.transport,
+        identity=caller.identity,
+        roles=tuple(sorted(caller.roles)),
+        features=hello.features,
+    )
+
+
+def _at(event: AnyEvent, cursor: str) -> AnyEvent:
+    """The event with its place in our own order."""
+    return evolve(event, cursor=cursor)
+
+
+def _now() -> Now:
+    return Now(anyio.current_time(), time.time())
