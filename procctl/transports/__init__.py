@@ -1,0 +1,1 @@
+"""How frames travel. Each module is loaded when its scheme is used."""
