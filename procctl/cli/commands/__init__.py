@@ -1,0 +1,1 @@
+"""One file for a group of commands that belong together."""
