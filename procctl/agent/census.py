@@ -32,9 +32,12 @@ PASSES = 5
 """Passes at most for one answer, as long as everybody can be told. Another is made when somebody who was listed was
 gone before being read, and may have forked meanwhile; whom who is read alive has forked, a later look sees."""
 _YOUNG = 2.0
-"""Seconds for which a process may still be between fork and exec, with an environment that is not its own yet."""
+"""Seconds for which a process may still be between fork and exec, with an environment that is not its own yet; and for
+which an end that was begun is waited for."""
 _EXEC = (0.002, 0.05)
 """First and longest pause, in seconds, for an exec that was under way to come through."""
+_EXITING = 0x00000004
+"""PF_EXITING among them: it ends, and has lost its environment before it has closed its files."""
 _KERNEL = 0x00200000
 """PF_KTHREAD among the flags of /proc/PID/stat: a thread of the kernel, which never has an environment."""
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -165,6 +168,8 @@ class Census:
         self._asked: list[tuple[Kin, Callable[[tuple[Stray, ...]], None]]] = []
         self.spared: dict[int, int] = {}
         """What was detached, by pid: its start. Nothing in its session is anybody's stray."""
+        self._strays_of: dict[tuple[int, int], str] = {}
+        """Whose those are that were found before (pid, start): while they end, their mark cannot be read any more."""
         self._known: dict[int, _Entry] = {}
         self._forget_at = 0.0
         self._calm_from = 0.0
@@ -216,14 +221,14 @@ class Census:
     async def _strays(self, kin: list[Kin]) -> dict[str, list[Stray]]:
         """Passes until one has read all that it has listed.
 
-        Who is in the middle of an exec is asked again until it can be told, or is no newcomer any more.
+        Who is in the middle of an exec, or of its end, is asked again until it can be told, or for some seconds.
         """
         ours = set(self._ours())
         if not self._features.procfs:
             return await anyio.to_thread.run_sync(_portable, kin, ours)
         found: dict[str, list[Stray]] = {}
         read: set[int] = set()
-        turn, pause = 0, _EXEC[0]
+        turn, pause, limit = 0, _EXEC[0], anyio.current_time() + _YOUNG
         while True:
             turn += 1
             pids = [pid for pid in self._present(ours) if pid not in read]
@@ -234,7 +239,7 @@ class Census:
             for uuid, strays in seen.found.items():
                 found.setdefault(uuid, []).extend(strays)
             read.update(set(pids) - seen.unclear)
-            if seen.unclear:
+            if seen.unclear and anyio.current_time() < limit:
                 await anyio.sleep(pause)
                 pause = min(_EXEC[1], 2 * pause)
             elif not seen.gone or turn >= PASSES:
@@ -270,6 +275,8 @@ class Census:
             self._forget_at = now + REMEMBER
         for pid in self._known.keys() - present:
             del self._known[pid]
+        for place in [place for place in self._strays_of if place[0] not in present]:
+            del self._strays_of[place]
         return sorted(present - ours - {os.getpid()})
 
     def _pass(self, kin: list[Kin], pids: list[int]) -> _Seen:
@@ -288,7 +295,9 @@ class Census:
             facts, lineage = entry
             if self.spared and (self.spared.get(pid) == facts.started or facts.session in self.spared):
                 continue
-            who = by_pid.get(facts.group) or by_pid.get(facts.session) or by_seen.get((pid, facts.started))
+            place = pid, facts.started
+            who = by_pid.get(facts.group) or by_pid.get(facts.session) or by_seen.get(place)
+            who = who or by_uuid.get(self._strays_of.get(place, ""))
             if who is None and lineage is None:
                 seen.unclear.add(pid)
                 continue
@@ -296,6 +305,7 @@ class Census:
                 who = next((by_uuid[uuid] for uuid in lineage or () if uuid in by_uuid), None)
             if who is not None:
                 self._known.pop(pid, None)  # it is to be seen dead
+                self._strays_of[place] = who.uuid
                 seen.found.setdefault(who.uuid, []).append(Stray(pid, facts.name, facts.group != who.pid))
             elif facts.started <= settled:
                 self._known[pid] = entry
@@ -311,7 +321,8 @@ def _read(pid: int, settled: float) -> _Entry | None:
     if facts.flags & _KERNEL:
         return facts, frozenset()
     lineage = _lineage(pid)
-    return facts, frozenset() if lineage is None and facts.started <= settled else lineage
+    settling = facts.started > settled or facts.flags & _EXITING
+    return facts, lineage if lineage is not None or settling else frozenset()
 
 
 def _portable(kin: list[Kin], ours: set[int]) -> dict[str, list[Stray]]:

@@ -179,7 +179,6 @@ class Keeping:
                 stderr=log,
                 cwd="/",
                 env={},
-                start_new_session=True,
             )
         popen.returncode = 0  # reaped by whoever is told of `pid`
         self.pid = popen.pid

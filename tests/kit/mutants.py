@@ -160,9 +160,9 @@ class ProvesNothing(Wrapped):
 
 
 @breaks(Promise.PROVEN)
-class ProvesWithoutSayingSo(Wrapper):
-    def __init__(self):
-        super().__init__()
+class ProvesWithoutSayingSo(WrappedListener):
+    def __init__(self, inner, connection):
+        super().__init__(inner, connection)
         self.traits = Traits(owner=True, in_process=True)
 
 
