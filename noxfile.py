@@ -64,7 +64,7 @@ def install(session: nox.Session, *more: str) -> None:
     session.install("--force-reinstall", "--no-deps", wheel(session))
 
 
-def pytest(session: nox.Session, *paths: str) -> None:
+def pytest(session: nox.Session, *words: str) -> None:
     """Run tests from another folder, so that the package in the checkout is not what is imported.
 
     Three at a time: most of a test's time is waiting for processes. What fails then is run once more by itself, on a
@@ -72,7 +72,7 @@ def pytest(session: nox.Session, *paths: str) -> None:
     """
     session.chdir(session.create_tmp())
     common = ("pytest", "-c", str(HERE / "pyproject.toml"), "--rootdir", str(HERE), *session.posargs)
-    tests = [str(HERE / path) for path in paths]
+    tests = [str(HERE / word) if word.startswith("tests") else word for word in words]
     try:
         session.run(*common, "-n", "3", "--dist", "worksteal", *tests)
     except nox.command.CommandFailed:
@@ -119,7 +119,8 @@ def types(session: nox.Session) -> None:
 @nox.session(python=MAIN)
 def layers(session: nox.Session) -> None:
     """The rings: who may import whom."""
-    session.install("-e", ".[all]", "import-linter>=2.1")
+    session.install("--no-deps", "-e", ".")
+    session.install("import-linter>=2.1")
     session.run("lint-imports", "--no-logo", silent=False)
 
 
@@ -151,6 +152,14 @@ def docs(session: nox.Session) -> None:
     """The documentation, with warnings as errors."""
     session.install("-e", ".[all]", "sphinx>=8", "furo>=2024.8", "myst-parser>=4")
     session.run("sphinx-build", "-W", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session(python=MAIN)
+def backends(session: nox.Session) -> None:
+    """The tests that start many programs, on both backends each: about eight minutes."""
+    install(session, *TEST)
+    session.env["PROCCTL_BACKENDS"] = "all"
+    pytest(session, "tests", "-m", "in_turn")
 
 
 @nox.session(python=MAIN)
