@@ -103,9 +103,7 @@ def _children(pid: int) -> Iterator[int]:
     folder = f"/proc/{pid}/task"
     try:
         threads = os.stat(folder).st_nlink - 2
-        tasks = (
-            [str(pid)] if threads == 1 else os.listdir(folder)
-        )  # to list one's own name costs more than all the rest
+        tasks = [str(pid)] if threads == 1 else os.listdir(folder)  # a listing costs twice what a stat does
     except OSError:
         return
     for task in tasks:

@@ -191,6 +191,10 @@ AUTH = table(
             ),
             "for https and amqps",
         ),
+        "amqp": Key(
+            table({"password_file": Key(TEXT, "a file whose only line is the password at the broker")}),
+            "for amqp and amqps",
+        ),
     }
 )
 POLICY = table(

@@ -86,8 +86,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _auth(keys: dict[str, Any], path: Path) -> Auth:
     """Its files are relative to the file that names them."""
-    tls = keys.get("tls", {})
-    found = {"token_file": keys.get("token_file", ""), **{key: tls.get(key, "") for key in ("cert", "key", "ca")}}
+    found = {"token_file": keys.get("token_file", ""), **keys.get("tls", {}), **keys.get("amqp", {})}
     folder = path.resolve().parent
     return Auth(**{key: str(folder / Path(file).expanduser()) for key, file in found.items() if file})
 
