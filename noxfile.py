@@ -67,14 +67,14 @@ def install(session: nox.Session, *more: str) -> None:
 def pytest(session: nox.Session, *words: str) -> None:
     """Run tests from another folder, so that the package in the checkout is not what is imported.
 
-    Six at a time: most of a test's time is waiting for processes. What fails then is run once more by itself, on a
+    Four at a time: most of a test's time is waiting for processes. What fails then is run once more by itself, on a
     machine that does nothing else: a test that fails twice has failed.
     """
     session.chdir(session.create_tmp())
     common = ("pytest", "-c", str(HERE / "pyproject.toml"), "--rootdir", str(HERE), *session.posargs)
     tests = [str(HERE / word) if word.startswith("tests") else word for word in words]
     try:
-        session.run(*common, "-n", "6", "--dist", "worksteal", *tests)
+        session.run(*common, "-n", "4", "--dist", "worksteal", *tests)
     except nox.command.CommandFailed:
         session.run(*common, "--last-failed", "--last-failed-no-failures", "none", *tests)
 
