@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ..abc import Call, Caller, Pending
 from ..core import events as ev
-from ..core.guard import Feed, Guard, GuardOut, Keep, Say
+from ..core.guard import Feed, Guard, GuardOut, Keep, Said, Say
 from ..core.messages import AnyReply, LeaseExited, LeaseWithdraw, Permit
 from ..core.process import Process
 
@@ -111,7 +111,11 @@ class Asking:
 
     def _answered(self, say: Say, key: str, reply: AnyReply) -> None:
         self._telling.discard(key)
-        self._do(self.guard.answered(say.message, reply, self._now()))
+        self.heard(say.message, reply)
+
+    def heard(self, message: Said, reply: AnyReply) -> None:
+        """The gate's answer to something that was said."""
+        self._do(self.guard.answered(message, reply, self._now()))
 
 
 def _key(message: object) -> str:

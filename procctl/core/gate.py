@@ -126,7 +126,7 @@ class Gate:
         """
         hostname, run = inventory.hostname, inventory.run
         for rid, question in list(self.open.items()):
-            if question.request.hostname == hostname and question.run != run:
+            if question.request.hostname == hostname and inventory.forgets(rid, question.request.asked, question.run):
                 del self.open[rid]
         if self._runs.get(hostname, run) != run:  # its numbers may begin again
             for rid in [rid for rid in self._over if rid.startswith(f"{hostname}/")]:
@@ -187,25 +187,25 @@ class Gate:
         """Time has passed: what has run out is over."""
         return self._end(self.book.overdue(now.boot), now)
 
-    def unwritten(self, leases: Sequence[Lease], why: str, now: Now) -> list[GateOut]:
+    def unwritten(self, notes: Sequence[Note], why: str, now: Now) -> list[GateOut]:
         """These could not be put down. What was given is not; who was to be stopped is not; who asked is refused."""
         out: list[GateOut] = []
         text = f"the gate cannot put it down: {why}"
         freed: set[int] = set()
-        for lease in leases:
-            known = self.leases.get(lease.token)
+        for note in notes:
+            known = self.leases.get(note.lease.token)
             if known is None:
                 continue
-            if known.revoked:
+            if note.lease.revoked:
                 self.book.change(evolve(known, revoked=""))
                 waiting = [rid for rid, q in self.open.items() if known.token in q.waits_for and not q.queued]
                 for rid in waiting:
                     del self.open[rid]
                     out.append(self._refuse(Decided(rid, denied=text)))
-            elif known.asked == lease.asked and known.rid == lease.rid:
+            elif note.given:
                 self.book.drop(known)
                 freed.add(known.token)
-                out.append(self._refuse(Decided(lease.rid, denied=text)))
+                out.append(self._refuse(Decided(known.rid, denied=text)))
         return out + self._free(freed, now)
 
     # deciding -----------------------------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ class Gate:
                 if own and mode != "many":  # its last run is not over yet, or that has not been heard
                     return self._queue(evolve(question, request=evolve(request, mode=mode)), own[0])
                 lease = self._grant(question, mode, now)
-                return [Note(lease), Decided(request.rid, lease=lease)]
+                return [Note(lease, given=True), Decided(request.rid, lease=lease)]
 
     def _queue(self, question: Question, holder: Lease) -> list[GateOut]:
         """It waits for the holder's end."""

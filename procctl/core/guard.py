@@ -30,7 +30,7 @@ from .states import Phase
 from .terms import Terms
 from .value import Value, evolve
 
-__all__ = ["Feed", "Guard", "GuardOut", "Hold", "Keep", "Say"]
+__all__ = ["Feed", "Guard", "GuardOut", "Hold", "Keep", "Said", "Say"]
 
 _STAMPS = 256
 """Renewals whose times are remembered."""
@@ -223,7 +223,10 @@ class Guard:
         if isinstance(reply, Grant):
             return self._granted(permit, reply, now)
         if rid not in self._asked:
-            return []
+            held = uuid in self.holds and self.holds[uuid].rid in (rid, "")
+            if held or not isinstance(reply, HeldForPerson):
+                return []
+            return [Say(LeaseWithdraw(rid=rid))]  # it should not wait for anybody
         match reply:
             case HeldForPerson(why=why, queued=queued):
                 patient = evolve(self._asked[rid], patient=True)

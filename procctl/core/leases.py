@@ -159,6 +159,10 @@ class Inventory(Value):
     boot: str = ""
     knows: float | None = None
 
+    def forgets(self, rid: str, asked: float, run: str) -> bool:
+        """Whether it says for certain that it does not ask this any more."""
+        return run != self.run or (asked < self.asked and rid not in self.rids)
+
     def denies(self, lease: Lease) -> bool:
         """Whether it says for certain that nothing runs on a lease which is not among its own, nor ever will.
 

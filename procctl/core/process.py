@@ -369,8 +369,8 @@ def _resumed(p: Process, event: Resumed, now: Now) -> Step:
             return ask_again(p)
         case P.STOPPING:
             return _next_signal(p, now)
-        case P.EMPTYING:
-            return p, [Look()]
+        case P.EMPTYING:  # nobody was there to send SIGKILL when it was due
+            return evolve(p, kill_at=max(p.kill_at, now.boot)), [Look()]
         case P.ASKING | P.HELD:
             return _question(p, now)
         case P.BACKOFF:

@@ -43,9 +43,10 @@ class Wake(Value):
 
 @frozen(eq=False, repr=False)
 class Note(Value):
-    """Put this lease down. What follows is done only when that is durable."""
+    """Put this lease down. What follows is done only when that is durable. `given`: nobody has heard of it yet."""
 
     lease: Lease
+    given: bool = False
 
 
 @frozen(eq=False, repr=False)

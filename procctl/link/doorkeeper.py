@@ -79,8 +79,7 @@ class Doorkeeper:
         self._later = later
         self._revoke = revoke
         self._notebook = notebook
-        self._waiting: dict[str, Pending] = {}
-        self._patient: set[str] = set()
+        self._waiting: dict[str, list[tuple[Pending, bool]]] = {}  # by question: who, and whether with patience
         self._todo: list[GateOut | Callable[[], None]] = []
         self._writing = False
         self._unstruck: list[Strike] = []
@@ -92,7 +91,7 @@ class Doorkeeper:
             case Permit():
                 return self._permit(request, caller, run)
             case LeaseWithdraw(rid=rid):
-                self._waiting.pop(rid, None)
+                self._tell(rid, Decided(rid, denied="it was withdrawn"))
                 return self._done(self.gate.withdraw(rid, self._now()))
             case LeaseExited(token=token, slot=slot):
                 return self._done(self.gate.release(token, self._now(), hostname, slot))
@@ -143,10 +142,20 @@ class Doorkeeper:
             return
         logger.error("leases cannot be put down, and none is given: %s", why)
         self._unstruck += [out for out in batch if isinstance(out, Strike)]
-        lost = {out.lease.token: out.lease for out in batch if isinstance(out, Note)}
-        outs = self.gate.unwritten(tuple(lost.values()), why, self._now())
-        self._do([out for out in rest if not _rests_on(out, lost)])
+        notes = [out for out in batch if isinstance(out, Note)]
+        given = {note.lease.token for note in notes if note.given}
+        marked = {note.lease.token for note in notes if note.lease.revoked}
+        outs = self.gate.unwritten(notes, why, self._now())
+        self._todo = [out for out in self._todo if not _rests_on(out, given, set())]
+        self._do([out for out in rest if not _rests_on(out, given, marked)])
         self.perform(outs)
+        self._later(_TICK, self._strike_again)
+
+    def _strike_again(self) -> None:
+        """What has ended is put down, if nothing else has taken it along."""
+        if self._unstruck and not self._writing:
+            again, self._unstruck = self._unstruck, []
+            self.perform(again)
 
     def _do(self, outs: Sequence[GateOut | Callable[[], None]]) -> None:
         for out in outs:
@@ -182,8 +191,8 @@ class Doorkeeper:
     # questions ----------------------------------------------------------------------------------------------------
 
     def _permit(self, request: Permit, caller: Caller, run: str) -> Pending:
-        pending = self._waiting[request.rid] = Pending()  # a second asker takes over: it is the first, reconnected
-        (self._patient.add if request.patient else self._patient.discard)(request.rid)
+        pending = Pending()
+        self._waiting.setdefault(request.rid, []).append((pending, request.patient))
         question = PermitRequest(
             rid=request.rid,
             slot=request.slot,
@@ -202,12 +211,14 @@ class Doorkeeper:
         return pending
 
     def _tell(self, rid: str, decided: Decided) -> None:
-        if decided.held and rid in self._patient:
-            return
-        pending = self._waiting.pop(rid, None)
-        if pending is not None:
-            self._patient.discard(rid)
-            pending.settle(self._reply(decided))
+        waiting = self._waiting.pop(rid, [])
+        patient = [entry for entry in waiting if entry[1]] if decided.held else []
+        if patient:
+            self._waiting[rid] = patient
+        reply = self._reply(decided)
+        for entry in waiting:
+            if entry not in patient:
+                entry[0].settle(reply)
 
     def _reply(self, decided: Decided) -> Grant | Refusal | HeldForPerson:
         lease, holder, epoch = decided.lease, decided.holder, self.gate.epoch
@@ -264,11 +275,14 @@ class Doorkeeper:
         return Done()
 
 
-def _rests_on(out: GateOut | Callable[[], None], lost: dict[int, Lease]) -> bool:
-    """Whether this was to be done on the strength of a note that is not there."""
+def _rests_on(out: GateOut | Callable[[], None], given: set[int], marked: set[int]) -> bool:
+    """Whether this was to be done on the strength of a note that is not there: of a lease that was to be given, or of
+    the intent to have it ended."""
     match out:
-        case Decided(lease=lease) if lease is not None:
-            return lease.token in lost
+        case Decided(lease=lease):
+            return lease is not None and lease.token in given
+        case Note(lease=lease):
+            return lease.token in given
         case Revoke(lease=lease):
-            return lease.token in lost
+            return lease.token in given or lease.token in marked
     return False

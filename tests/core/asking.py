@@ -40,7 +40,8 @@ class Told(Gate):
         return told(super().answer(rid, by, now, deny))
 
     def adopt(self, hostname, run, leases, now, **more):
-        more = {"asked": math.inf, "knows": -math.inf, **more}
+        asks = tuple(rid for rid, question in self.open.items() if question.request.hostname == hostname)
+        more = {"asked": math.inf, "knows": -math.inf, "rids": asks, **more}
         return told(super().adopt(Inventory(hostname=hostname, run=run, leases=tuple(leases), **more), now))
 
 

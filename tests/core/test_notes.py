@@ -193,8 +193,8 @@ def test_a_person_may_say_that_it_has_ended():
 
 def test_what_cannot_be_put_down_is_not_given():
     g = gate()
-    given = held(g)
-    [decided] = g.unwritten([given], "disk is full", at())
+    note, _ = g.permit(question("r1"), at())
+    [decided] = g.unwritten([note], "disk is full", at())
     assert Decided("r1", denied="the gate cannot put it down: disk is full") == decided
     assert g.leases == {}
     assert held(g, "r2").token == 2
@@ -204,8 +204,17 @@ def test_who_cannot_be_marked_is_not_displaced():
     g = gate()
     held(g)
     note, _ = g.permit(question("r2", mode="force", hostname="b"), at())
-    [decided] = g.unwritten([note.lease], "disk is full", at())
+    [decided] = g.unwritten([note], "disk is full", at())
     assert ("r2", "", {}) == (decided.rid, g.leases[1].revoked, g.open)
+
+
+def test_what_is_held_already_stays_held():
+    """Seed 10 of the simulation: the holder had another run, and that could not be put down."""
+    g = gate()
+    given = held(g)
+    [note] = g.adopt(inventory(run="e2", leases=[given]), at())
+    assert [] == g.unwritten([note], "disk is full", at())
+    assert [1] == list(g.leases)
 
 
 # coming back --------------------------------------------------------------------------------------------------------
