@@ -315,7 +315,10 @@ class AgentService:
     def resume(self, uuid: str, found: Found | None) -> None:
         """Go on with it; `found` is its run, if there is one."""
         if found is None:
-            self.feed(uuid, ev.Resumed())
+            if self.host.processes[uuid].phase is Phase.STARTING:  # it may have run, and have left something
+                self._sweep.clear(uuid, lambda: self.feed(uuid, ev.Resumed()))
+            else:
+                self.feed(uuid, ev.Resumed())
             return
         p = self.host.processes[uuid]
         run = p.runs + 1 if p.phase is Phase.STARTING else p.runs

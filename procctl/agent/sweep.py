@@ -33,6 +33,23 @@ class Sweep:
             self._busy.add(token)
             self._look(Kin(uuid, -1), token, 0)
 
+    def clear(self, uuid: str, then: Callable[[], None]) -> None:
+        """End what carries the marks of a process, and go on when a look has found nothing."""
+
+        def looked(strays: tuple[Stray, ...]) -> None:
+            for stray in strays:
+                self._census.signal(kin, stray.pid, signal.SIGKILL)
+            if strays:
+                self._after(_EVERY, look)
+            else:
+                then()
+
+        def look() -> None:
+            self._census.ask(kin, looked)
+
+        kin = Kin(uuid, -1)
+        look()
+
     def _look(self, kin: Kin, token: int, quiet: int) -> None:
         self._census.ask(kin, lambda strays: self._looked(kin, token, quiet, strays))
 

@@ -89,4 +89,4 @@ def test_the_command(capsys):
         assert 1 == command.main(["--seeds", "20"])
     said = capsys.readouterr().out
     assert "seed 1: I3: lease" in said
-    assert "controller killed" in said
+    assert "lease 1 of db for c" in said

@@ -129,7 +129,7 @@ class Agent:
         self._sweep = Sweep(self, self.later, self.asking.release)  # type: ignore[arg-type]
         self._lane: Lane[HostOut] = Lane(self._perform)
         self._runs: dict[str, Run] = {}
-        self._forking: dict[str, Callable[[], None]] = {}
+        self._forking: dict[str, Callable[[], Run]] = {}
         self._keys = 0
 
     # life ---------------------------------------------------------------------------------------------------------
@@ -154,17 +154,21 @@ class Agent:
         self.wire.connect()
 
     def _resume(self, process: Process) -> None:
-        runs = [run for run in self.machine.kernel.of(self.machine.name, process.uuid) if run.alive]
+        uuid = process.uuid
+        runs = self.machine.kernel.of(self.machine.name, uuid)
+        found = [run for run in runs if run.alive or run.known]
         if not process.pid and process.phase is not Phase.STARTING:
-            self.feed(process.uuid, ev.Resumed())
-        elif runs:
-            self._watch(process.uuid, runs[0])
-            self.feed(process.uuid, ev.Resumed(runs[0].pid))
+            self.feed(uuid, ev.Resumed())
+        elif found:
+            self._watch(uuid, found[0])
+            self.feed(uuid, ev.Resumed(found[0].pid))
+            if not found[0].alive:
+                self.feed(uuid, ev.Exited(None, None))
         elif process.pid:
-            self.feed(process.uuid, ev.Resumed(process.pid))
-            self.feed(process.uuid, ev.Exited(None, None))
+            self.feed(uuid, ev.Resumed(process.pid))
+            self.feed(uuid, ev.Exited(None, None))
         else:
-            self.feed(process.uuid, ev.Resumed())
+            self._sweep.clear(uuid, lambda: self.feed(uuid, ev.Resumed()))
 
     def die(self) -> None:
         """It is no more. A fork that was under way has happened, or never does."""
@@ -173,7 +177,7 @@ class Agent:
         self.wire.close()
         for fork in list(self._forking.values()):
             if self.world.chance(0.5):
-                fork()
+                fork().marked = True
 
     def command(self, request: HostRequest) -> None:
         """Somebody wants something."""
@@ -278,10 +282,11 @@ class Agent:
         def spawned() -> None:
             if uuid in self._forking:
                 run = fork()
+                run.known = True
                 self._watch(uuid, run)
                 self.later(0.01, lambda: self._told(uuid, run))
 
-        self._forking[uuid] = fork  # type: ignore[assignment]
+        self._forking[uuid] = fork
         self.later(self.world.within(0.3), spawned)
 
     def _told(self, uuid: str, run: Run) -> None:

@@ -22,6 +22,7 @@ class Run:
         token, epoch: Of the lease that it runs on.
         pid: Its number.
         marked: Whether it carries its mark.
+        known: Whether the keeper has heard of it.
         alive: Whether the program runs.
         stray: Whether something that it has started does.
         stubborn: Whether it takes no notice of SIGTERM.
@@ -35,6 +36,7 @@ class Run:
     epoch: int
     pid: int
     marked: bool = True
+    known: bool = False
     alive: bool = True
     stray: bool = False
     stubborn: bool = False
