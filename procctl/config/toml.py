@@ -126,7 +126,11 @@ def _process(name: str, keys: dict[str, Any], folder: Path, place: Place) -> Pro
     depends_on = keys.get("depends_on", {})
     if isinstance(depends_on, tuple):
         depends_on = dict.fromkeys(depends_on, "started")
-    plain = {key: keys[key] for key in ("group", "instances", "mode", "scope", "admission") if key in keys}
+    plain = {
+        key: keys[key]
+        for key in ("group", "instances", "mode", "scope", "level", "standby", "admission")
+        if key in keys
+    }
     return ProcessSpec(
         name=name,
         command=command,

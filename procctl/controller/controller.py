@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -32,7 +33,7 @@ from ..core.events import Now
 from ..core.fleet import FleetOut, Forward, Merged, Router
 from ..core.gate import Gate
 from ..core.host import HostRequest
-from ..core.leases import Lease
+from ..core.leases import Inventory, Lease
 from ..core.messages import (
     Add,
     Adopt,
@@ -56,6 +57,7 @@ from ..core.messages import (
     HostList,
     Hosts,
     Kill,
+    LeaseRevoke,
     Reopen,
     Restart,
     Signal,
@@ -301,9 +303,7 @@ class Controller(Fleet):
             known.session.end("the same agent has come again")
         link = self._links[hello.name] = AgentLink(self, session, hello.name, hello.epoch)
         self._happened(self.registry.joined(hello.name, _about(session.caller, session, hello), _now().wall))
-        self.door.perform(self.door.gate.adopt(hello.name, hello.epoch, hello.leases, _now()))
-        for lease, by in self.door.gate.revoking(hello.name):
-            self._revoke(lease, by)
+        self.door.adopt(link.inventory(hello))
         assert self._block is not None
         self._block.start_soon(self._watch, link)
         return link, welcome
@@ -327,7 +327,7 @@ class Controller(Fleet):
     def left(self, host: str) -> None:
         """An agent has ended in an orderly way: all that it ran is stopped."""
         self._happened(self.registry.leave(host, _now().wall))
-        self.door.perform(self.door.gate.adopt(host, "", (), _now()))
+        self.door.adopt(Inventory(hostname=host, run="", asked=math.inf, knows=-math.inf))
 
     def _happened(self, events: Sequence[AnyEvent]) -> None:
         for event in events:
@@ -338,7 +338,7 @@ class Controller(Fleet):
         if link is None:
             return  # it is told when it comes back; until then its lease is held
         caller = Caller(name=self.name, on_behalf=by, roles=OWNER)
-        link.session.submit(Call(request=Stop(uuid=lease.uuid, hard=True), caller=caller))
+        link.session.submit(Call(request=LeaseRevoke(token=lease.token, uuid=lease.uuid), caller=caller))
 
 
 def _about(caller: Caller, session: Session, hello: Hello) -> About:

@@ -28,9 +28,12 @@ class Process(Value):
         by: Who asked last.
         stopper: Who asked for the end of this run, else empty.
         force: Whether the open start displaces other holders.
+        standby: Whether it waits for them to end.
         pid: Of the running program, else 0.
         adopts: Which running program its next start takes over instead of spawning one, or None.
         token: Of the lease that it runs on, else 0.
+        epoch: Of the gate that gave it.
+        unleased: Whether it is being stopped because its lease runs out: it asks again when it is gone.
         rid: Of the open question for permission, else empty.
         asked: How many questions there have been.
         timer: Serial of the only valid timer.
@@ -69,9 +72,12 @@ class Process(Value):
     by: str = ""
     stopper: str = ""
     force: bool = False
+    standby: bool = False
     pid: int = 0
     adopts: Ident | None = None
     token: int = 0
+    epoch: int = 0
+    unleased: bool = False
     rid: str = ""
     asked: int = 0
     timer: int = 0

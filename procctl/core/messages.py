@@ -38,9 +38,10 @@ from .replies import (
     Inbox,
     Miss,
     Refusal,
+    Renewed,
     Welcome,
 )
-from .specs import Mode, ProcessSpec, Scope
+from .specs import Level, Mode, ProcessSpec, Scope
 from .value import Value
 
 __all__ = [
@@ -82,6 +83,9 @@ __all__ = [
     "Inbox",
     "Kill",
     "LeaseExited",
+    "LeaseOverride",
+    "LeaseRenew",
+    "LeaseRevoke",
     "LeaseWithdraw",
     "LogChunk",
     "Logs",
@@ -91,6 +95,7 @@ __all__ = [
     "Refusal",
     "Registered",
     "Removed",
+    "Renewed",
     "Reopen",
     "Request",
     "Restart",
@@ -165,6 +170,11 @@ class Hello(Request[Welcome]):
         heartbeat: Seconds between signs of life that the speaker wants; 0: none.
         epoch: Which run of the agent this is.
         leases: What the agent holds at present.
+        rids: Its questions for permission that are open.
+        asked: Its clock, when it says so.
+        boot: Which boot of its machine, or empty.
+        knows: By that clock: of what its earlier runs have asked for since then, what is not among `leases` has ended.
+            None: it knows nothing of earlier runs.
         features: What the agent's kernel offers, by name.
         token: A bearer's credential, where the listener wants one.
     """
@@ -177,6 +187,10 @@ class Hello(Request[Welcome]):
     heartbeat: float = 0.0
     epoch: str = ""
     leases: tuple[Lease, ...] = ()
+    rids: tuple[str, ...] = ()
+    asked: float = 0.0
+    boot: str = ""
+    knows: float | None = None
     features: dict[str, bool] = field(factory=dict)
     token: str = ""
 
@@ -246,12 +260,14 @@ class Start(Target, Request[Batch]):
     Attributes:
         all: Needed where the target is empty.
         force: Stop other holders of the slot first.
+        standby: Wait for the holder of the slot to end, instead of being refused.
     """
 
     command = "start"
     replies = (Batch,)
     all: bool = False
     force: bool = False
+    standby: bool = False
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -386,8 +402,12 @@ class Permit(Request[Grant | Refusal | HeldForPerson]):
         hostname: Where it would run.
         mode: The start mode.
         scope: Where other holders count.
+        level: What becomes of the slot when this host is lost.
         group: Its group.
-        patient: Wait for a person's answer instead of being told that one was asked.
+        standby: Wait for the holder of the slot to end.
+        asked: The agent's clock, when it says so; the grant quotes it.
+        boot: Which boot of its machine, or empty.
+        patient: Wait for the answer instead of being told that there is none yet.
     """
 
     command = "lease.permit"
@@ -398,7 +418,11 @@ class Permit(Request[Grant | Refusal | HeldForPerson]):
     hostname: str
     mode: Mode
     scope: Scope = "fleet"
+    level: Level = "lease"
     group: str = ""
+    standby: bool = False
+    asked: float = 0.0
+    boot: str = ""
     patient: bool = False
 
 
@@ -413,11 +437,60 @@ class LeaseWithdraw(Request[Done]):
 
 @frozen(kw_only=True, eq=False, repr=False)
 class LeaseExited(Request[Done]):
-    """What ran on this lease has ended, verified empty."""
+    """What ran on this lease has ended, verified empty; or, if not `started`, never will run on it."""
 
     command = "lease.exited"
     replies = (Done,)
     token: int
+    slot: str = ""
+    started: bool = True
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class LeaseRenew(Request[Renewed]):
+    """An agent is there: what it holds, and what it asks for.
+
+    Attributes:
+        asked: Its clock, when it says so; the answer quotes it.
+        tokens: What it holds and does not stop.
+        rids: Its open questions: what they are answered with counts from now.
+    """
+
+    command = "lease.renew"
+    replies = (Renewed,)
+    asked: float
+    tokens: tuple[int, ...] = ()
+    rids: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class LeaseRevoke(Request[Done]):
+    """A gate has what runs on this lease stopped, whatever it is asked to do by others; nothing else is.
+
+    Attributes:
+        token: The lease.
+        uuid: The process.
+    """
+
+    command = "lease.revoke"
+    replies = (Done,)
+    token: int
+    uuid: str
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class LeaseOverride(Request[Done]):
+    """A person says that what holds a slot has ended, because they have seen to it. It is free at once, and logged.
+
+    Attributes:
+        slot: Which.
+        hostname: On whose host; empty: wherever.
+    """
+
+    command = "lease.override"
+    replies = (Done,)
+    slot: str
+    hostname: str = ""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -538,6 +611,9 @@ AnyRequest = (
     | Permit
     | LeaseWithdraw
     | LeaseExited
+    | LeaseRenew
+    | LeaseRevoke
+    | LeaseOverride
     | Approvals
     | Approve
     | Deny

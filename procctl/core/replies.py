@@ -26,6 +26,7 @@ __all__ = [
     "Inbox",
     "Miss",
     "Refusal",
+    "Renewed",
     "Welcome",
 ]
 
@@ -98,28 +99,74 @@ class Welcome(Value):
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Grant(Value):
-    """Permission to run, with the number of its lease."""
+    """Permission to run.
+
+    Attributes:
+        token: The number of its lease.
+        epoch: Which life of the gate gave it.
+        asked: The agent's clock when it had asked, as it had said.
+        ttl: The lease runs out so many seconds after that, less a margin of the agent's (`core.terms`); 0: never.
+    """
 
     kind: ClassVar[str] = "grant"
     token: int
+    epoch: int = 0
+    asked: float = 0.0
+    ttl: float = 0.0
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Renewed(Value):
+    """Leases go on.
+
+    Attributes:
+        asked: The agent's clock when it had asked, as it had said.
+        epoch: Which life of the gate says so.
+        tokens: Those that go on from then.
+        gone: Those that this host does not hold: what runs on them has to end.
+    """
+
+    kind: ClassVar[str] = "renewed"
+    asked: float
+    epoch: int = 0
+    tokens: tuple[int, ...] = ()
+    gone: tuple[int, ...] = ()
 
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Refusal(Value):
-    """No permission: why, and which host and process stand in the way."""
+    """No permission.
+
+    Attributes:
+        why: For people.
+        holder: The uuid of the process that stands in the way, or empty.
+        hostname: Where it is.
+        pid: Its program, or 0 where that is not known.
+        since: When it was permitted, or 0.
+        epoch: Which life of the gate says so.
+    """
 
     kind: ClassVar[str] = "denied"
     why: str
     holder: str = ""
     hostname: str = ""
+    pid: int = 0
+    since: Wall = 0.0
+    epoch: int = 0
 
 
 @frozen(kw_only=True, eq=False, repr=False)
 class HeldForPerson(Value):
-    """Not decided yet: a person was asked. Ask again with ``patient`` to wait for the answer."""
+    """Not decided yet: a person was asked. Ask again with ``patient`` to wait for the answer.
+
+    Attributes:
+        why: For people.
+        queued: No person, but the holder of the slot is waited for.
+    """
 
     kind: ClassVar[str] = "held"
     why: str
+    queued: bool = False
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -245,4 +292,4 @@ class Failure(Value):
     hint: str = ""
 
 
-AnyReply = Batch | Welcome | Grant | Refusal | HeldForPerson | Inbox | AgentInfo | HostList | Done | Failure
+AnyReply = Batch | Welcome | Grant | Refusal | HeldForPerson | Renewed | Inbox | AgentInfo | HostList | Done | Failure

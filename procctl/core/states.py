@@ -97,6 +97,9 @@ _LATE: dict[type[ev.Event], Cell] = {
     ev.Granted: IGNORE,
     ev.Denied: IGNORE,
     ev.Held: IGNORE,
+    ev.Queued: IGNORE,
+    ev.Lapsed: IGNORE,
+    ev.LeaseEnds: IGNORE,
     ev.TimerFired: IGNORE,
     ev.BecameReady: IGNORE,
     ev.NotReady: IGNORE,
@@ -155,6 +158,7 @@ TABLE: dict[Phase, dict[type[ev.Event], Cell]] = {
         ev.QuestionAsked: IGNORE,
         ev.Granted: to(P.STARTING),
         ev.Denied: to(P.DENIED),
+        ev.Lapsed: to(P.ASKING),
         ev.Resumed: to(P.ASKING),
     },
     P.STARTING: {
@@ -170,6 +174,7 @@ TABLE: dict[Phase, dict[type[ev.Event], Cell]] = {
     },
     P.RESUMING: {
         **_LATE,
+        ev.LeaseEnds: _END,
         ev.StartAsked: IGNORE,
         ev.RestartAsked: _END,
         ev.StopAsked: _END,
@@ -181,6 +186,7 @@ TABLE: dict[Phase, dict[type[ev.Event], Cell]] = {
     },
     P.UP: {
         **_LATE,
+        ev.LeaseEnds: _END,
         ev.StartAsked: IGNORE,
         ev.RestartAsked: _END,
         ev.StopAsked: to(P.STOPPING, P.PAUSING),
@@ -193,6 +199,7 @@ TABLE: dict[Phase, dict[type[ev.Event], Cell]] = {
     },
     P.PAUSING: {
         **_LATE,
+        ev.LeaseEnds: _END,
         ev.StartAsked: IGNORE,
         ev.RestartAsked: _END,
         ev.StopAsked: _END,
@@ -204,6 +211,7 @@ TABLE: dict[Phase, dict[type[ev.Event], Cell]] = {
     },
     P.IDLE: {
         **_LATE,
+        ev.LeaseEnds: _END,
         ev.StartAsked: to(P.RESUMING),
         ev.RestartAsked: _END,
         ev.StopAsked: _END,
