@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import anyio.lowlevel
 import anyio.to_thread
@@ -51,11 +51,13 @@ _CROWD = 0.005
 
 @frozen
 class Kin:
-    """Whose descendants are looked for: its uuid, its former pid, and what was seen below it (pid, start time)."""
+    """Whose descendants are looked for: its uuid, its former pid, what was seen below it (pid, start time), and when it
+    began itself."""
 
     uuid: str
     pid: int
     seen: frozenset[tuple[int, int]] = frozenset()
+    start: int = 0
 
 
 @frozen
@@ -147,9 +149,11 @@ _Entry = tuple[Facts, frozenset[str] | None]
 
 @define
 class _Seen:
-    """What one pass has met: whose descendants live, who cannot be told yet, and whether somebody listed was gone."""
+    """What one pass has met: whose descendants live, who of those whom was still in the group or session that somebody
+    led, who cannot be told yet, and whether somebody listed was gone."""
 
     found: dict[str, list[Stray]] = field(factory=dict)
+    led: set[str] = field(factory=set)
     unclear: set[int] = field(factory=set)
     gone: bool = False
 
@@ -170,6 +174,9 @@ class Census:
         """What was detached, by pid: its start. Nothing in its session is anybody's stray."""
         self._strays_of: dict[tuple[int, int], str] = {}
         """Whose those are that were found before (pid, start): while they end, their mark cannot be read any more."""
+        self._unled: dict[str, tuple[int, int]] = {}
+        """Whose number was that of no group or session any more when they were looked for, so that it may be others'
+        by now."""
         self._known: dict[int, _Entry] = {}
         self._forget_at = 0.0
         self._calm_from = 0.0
@@ -193,6 +200,7 @@ class Census:
         """The answer without waiting; None where much has to be read, or somebody's exec has to be waited for."""
         ours = set(self._ours())
         found: list[Stray] = []
+        led: set[str] = set()
         read: set[int] = set()
         for _ in range(PASSES):
             pids = [pid for pid in self._present(ours) if pid not in read]
@@ -202,10 +210,27 @@ class Census:
             if seen.unclear:
                 return None
             found += seen.found.get(kin.uuid, ())
+            led |= seen.led
             read.update(pids)
             if not seen.gone:
                 break
+        self._remember_led([kin], led, {kin.uuid} if found else set())
         return tuple(found)
+
+    def _remember_led(self, kin: list[Kin], led: set[str], found: Collection[str]) -> None:
+        """While somebody is in it, the number of a group or session is given to nobody else; then it may be."""
+        for who in kin:
+            if who.uuid in led or who.uuid not in found:
+                self._unled.pop(who.uuid, None)
+            else:
+                self._unled[who.uuid] = who.pid, who.start
+
+    def _leads(self, who: Kin) -> bool:
+        """Whether whoever is in the group or session of this number belongs to this one, which has ended."""
+        if self._unled.get(who.uuid) == (who.pid, who.start):
+            return False
+        owner = facts_of(who.pid)
+        return owner is None or owner.started == who.start
 
     async def run(self) -> None:
         """Never returns; cancelled to end it."""
@@ -227,6 +252,7 @@ class Census:
         if not self._features.procfs:
             return await anyio.to_thread.run_sync(_portable, kin, ours)
         found: dict[str, list[Stray]] = {}
+        led: set[str] = set()
         read: set[int] = set()
         turn, pause, limit = 0, _EXEC[0], anyio.current_time() + _YOUNG
         while True:
@@ -238,11 +264,13 @@ class Census:
                 seen = self._pass(kin, pids)
             for uuid, strays in seen.found.items():
                 found.setdefault(uuid, []).extend(strays)
+            led |= seen.led
             read.update(set(pids) - seen.unclear)
             if seen.unclear and anyio.current_time() < limit:
                 await anyio.sleep(pause)
                 pause = min(_EXEC[1], 2 * pause)
             elif not seen.gone or turn >= PASSES:
+                self._remember_led(kin, led, found)
                 return found
 
     def signal(self, kin: Kin, pid: int, number: int) -> None:
@@ -282,8 +310,7 @@ class Census:
     def _pass(self, kin: list[Kin], pids: list[int]) -> _Seen:
         """Who of these is whose."""
         by_uuid = {who.uuid: who for who in kin}
-        present = set(pids)
-        by_pid = {who.pid: who for who in kin if who.pid not in present}  # else the number has a new owner
+        by_pid = {who.pid: who for who in kin if self._leads(who)}
         by_seen = {place: who for who in kin for place in who.seen}
         settled = (boot_clock() - _YOUNG) * _TICKS
         seen = _Seen()
@@ -296,8 +323,10 @@ class Census:
             if self.spared and (self.spared.get(pid) == facts.started or facts.session in self.spared):
                 continue
             place = pid, facts.started
-            who = by_pid.get(facts.group) or by_pid.get(facts.session) or by_seen.get(place)
-            who = who or by_uuid.get(self._strays_of.get(place, ""))
+            who = by_pid.get(facts.group) or by_pid.get(facts.session)
+            if who is not None:
+                seen.led.add(who.uuid)
+            who = who or by_seen.get(place) or by_uuid.get(self._strays_of.get(place, ""))
             if who is None and lineage is None:
                 seen.unclear.add(pid)
                 continue
@@ -325,12 +354,21 @@ def _read(pid: int, settled: float) -> _Entry | None:
     return facts, lineage if lineage is not None or settling else frozenset()
 
 
+def _lives(pid: int) -> bool:
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
 def _portable(kin: list[Kin], ours: set[int]) -> dict[str, list[Stray]]:
     """The same by psutil and the process groups, for systems without Linux's /proc."""
     import psutil
 
     found: dict[str, list[Stray]] = {}
-    by_pid = {who.pid: who for who in kin}
+    by_pid = {who.pid: who for who in kin if not _lives(who.pid)}  # else the number has a new owner
     by_uuid = {who.uuid: who for who in kin}
     seen = {pid: who for who in kin for pid, _ in who.seen}
     for process in psutil.process_iter():

@@ -20,6 +20,10 @@ _FEATURES = {
         "ends are seen at once and a recycled pid is never signalled",
         "ends are polled for by exact pid, up to 0.1 s late",
     ),
+    "pidfd_group": (
+        "signals to a group cannot reach another one with its number",
+        "signals to a group go to its number, which is checked just before",
+    ),
     "pidfd_info": (
         "how a process ended is known even if another part of the program reaped it",
         "what another part of the program reaps is reported as ended in an unknown way",

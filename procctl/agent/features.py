@@ -13,10 +13,12 @@ from attrs import asdict, frozen
 
 from . import posix_spawn
 
-__all__ = ["PIDFD_GET_INFO", "Features", "pidfd_info", "probe"]
+__all__ = ["PIDFD_GET_INFO", "PIDFD_GROUP", "Features", "pidfd_info", "probe"]
 
 PIDFD_GET_INFO = 0xC040FF0B
 """ioctl of linux/pidfd.h (6.13, exit status from 6.15): what the kernel knows of a process, reaped or not."""
+PIDFD_GROUP = 4
+"""PIDFD_SIGNAL_PROCESS_GROUP of linux/pidfd.h (6.9): the group that the process leads, or led."""
 _INFO = struct.Struct("=QQ11Ii")
 _INFO_EXIT = 8
 
@@ -28,6 +30,7 @@ class Features:
     Attributes:
         pidfd: A descriptor for a process (pidfd_open(2)): ends are seen at once and signals cannot hit a recycled pid.
             Else: exact pids are polled.
+        pidfd_group: A signal to the group of a process by that descriptor. Else: by its number, checked just before.
         pidfd_info: The exit status of what somebody else has reaped. Else: unknown.
         posix_spawn: The C library's (`posix_spawn` here): the loop runs while a program is started. Else: subprocess.
         epoll: One wait for many descriptors (epoll(7)). Else: a task for each.
@@ -41,6 +44,7 @@ class Features:
     """
 
     pidfd: bool = False
+    pidfd_group: bool = False
     pidfd_info: bool = False
     posix_spawn: bool = False
     epoll: bool = False
@@ -69,7 +73,7 @@ def pidfd_info(fd: int) -> int | None:
 
 def probe() -> Features:
     """Try each."""
-    pidfd = info = False
+    pidfd = group = info = False
     try:
         fd = os.pidfd_open(os.getpid())
     except (AttributeError, OSError):
@@ -78,6 +82,7 @@ def probe() -> Features:
         try:
             signal.pidfd_send_signal(fd, 0)
             pidfd = True
+            group = _signals_groups(fd)
             info = _knows_info(fd)
         except (AttributeError, OSError):
             pass
@@ -86,6 +91,7 @@ def probe() -> Features:
     procfs = _has_procfs()
     return Features(
         pidfd=pidfd,
+        pidfd_group=group,
         pidfd_info=info,
         posix_spawn=posix_spawn.available(),
         epoll=hasattr(select, "epoll"),
@@ -94,6 +100,16 @@ def probe() -> Features:
         inotify=os.path.isdir("/proc/sys/fs/inotify"),
         punch=hasattr(os, "posix_fallocate") and sys.platform == "linux",
     )
+
+
+def _signals_groups(fd: int) -> bool:
+    try:
+        signal.pidfd_send_signal(fd, 0, None, PIDFD_GROUP)
+    except ProcessLookupError:
+        return True  # this program leads no group
+    except OSError:
+        return False
+    return True
 
 
 def _knows_info(fd: int) -> bool:

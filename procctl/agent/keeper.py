@@ -21,6 +21,7 @@ unix(7)). A thing is ``KIND KEY PID START FDS``: FDS says how many of the descri
 from __future__ import annotations
 
 import array
+import errno
 import os
 import select
 import signal
@@ -68,13 +69,19 @@ def marks_of(pid: int) -> list[str]:
     return rest.partition(b"\0")[0].decode("ascii", "replace").split("/") if found else []
 
 
-def kill(pid: int, fd: int | None) -> None:
-    """SIGKILL, by descriptor where there is one. What is not ours to end is still there at the end, and reported."""
-    with suppress(OSError):
+def kill(pid: int, fd: int | None) -> bool:
+    """SIGKILL, by descriptor where there is one. What is not ours to end is still there at the end, and reported.
+
+    Whether it was there.
+    """
+    try:
         if fd is None:
             os.kill(pid, signal.SIGKILL)
         else:
             signal.pidfd_send_signal(fd, signal.SIGKILL)
+    except OSError as error:
+        return error.errno != errno.ESRCH
+    return True
 
 
 class Thing:
@@ -86,11 +93,9 @@ class Thing:
         self.fds = fds
 
     def kill(self) -> bool:
-        """Whether it was there."""
-        there = lives(self.pid, self.start)
-        if there:
-            kill(self.pid, self.fds[0] if self.fds else None)
-        return there
+        """Whether it was there. What is known by its number alone may be another by now, and is let be."""
+        there = lives(self.pid, self.start) if self.start else bool(self.fds)
+        return there and kill(self.pid, self.fds[0] if self.fds else None)
 
 
 class Keeper:

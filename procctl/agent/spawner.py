@@ -23,8 +23,8 @@ from attrs import frozen
 
 from ..aio.poller import Poller
 from . import posix_spawn
+from .census import facts_of
 from .features import Features
-from .identity import start_of
 from .keeping import Keeping, Thing
 
 __all__ = ["CHANNEL_VARIABLES", "Born", "Job", "Spawner", "Stillborn", "apart", "channel_variables", "describe"]
@@ -200,14 +200,37 @@ class Spawner:
         pidfd = None
         if self._features.pidfd:
             try:
-                pidfd = os.pidfd_open(pid)
+                pidfd = _checked(os.pidfd_open(pid))
             except OSError:
                 pidfd = None  # out of descriptors, or reaped by somebody else already
-        return Born(pid, pidfd, start_of(pid) if self._features.procfs else 0)
+        return Born(pid, pidfd, _start(pid) if self._features.procfs else 0)
 
 
 def _nothing() -> None:
     """Nobody looks after the keeper."""
+
+
+def _checked(pidfd: int) -> int | None:
+    """The descriptor, unless another part of this program has reaped our child and its number had a new owner already
+    when it was opened: then it is closed."""
+    try:
+        os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+    except ChildProcessError:
+        try:
+            signal.pidfd_send_signal(pidfd, 0)
+        except ProcessLookupError:
+            return pidfd  # it was reaped, and the kernel may tell how it ended
+        except OSError:
+            pass
+        os.close(pidfd)
+        return None
+    return pidfd
+
+
+def _start(pid: int) -> int:
+    """When our child began; 0: it was reaped already, and what has its number now is another."""
+    facts = facts_of(pid)
+    return facts.started if facts is not None and facts.parent == os.getpid() else 0
 
 
 def _thing(job: Job, born: Born) -> Thing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
@@ -20,11 +19,12 @@ from .exits import End, end_of, end_of_stranger
 from .features import Features
 from .keeping import Keeping, Thing
 from .output.means import Means, make_means
+from .signals import send_group
 from .spawner import Born, Job, Spawner, Stillborn
 
 logger = logging.getLogger("procctl.agent")
 
-__all__ = ["Tools", "Watch", "make_tools", "run_once", "send_signal"]
+__all__ = ["Tools", "Watch", "make_tools", "run_once"]
 
 
 class Watch:
@@ -192,15 +192,6 @@ def make_tools(
     return tools
 
 
-def send_signal(pid: int, pidfd: int | None, number: int) -> None:
-    """To the process alone; one that is gone is no error."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if pidfd is not None:
-            signal.pidfd_send_signal(pidfd, number)
-        else:
-            os.kill(pid, number)
-
-
 async def run_once(
     tools: Tools, command: tuple[str, ...], cwd: str | None, env: Mapping[bytes, bytes], timeout: float
 ) -> End | str:
@@ -213,7 +204,7 @@ async def run_once(
     """
     ended = anyio.Event()
     result: list[End | str] = []
-    born: list[int] = []
+    born: list[Born] = []
 
     def over(end: End) -> None:
         born.clear()
@@ -225,15 +216,14 @@ async def run_once(
             result.append(outcome.why)
             ended.set()
             return
-        born.append(outcome.pid)
+        born.append(outcome)
         tools.watch.add(outcome.pid, outcome.pidfd, over)
         if abandoned:
             kill()
 
     def kill() -> None:
-        for pid in born:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)
+        for child in born:
+            send_group(Ident(child.pid, child.start), child.pidfd, signal.SIGKILL, tools.features)
 
     abandoned = False
     out, err = os.dup(tools.null), os.dup(tools.null)

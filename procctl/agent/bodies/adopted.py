@@ -13,11 +13,11 @@ import signal
 from ...core.events import Signal, Spawned, SpawnFailed
 from ...core.process import Process
 from ...core.records import Ident
-from ..census import below, facts_of
+from ..census import facts_of
 from ..exits import End
 from ..identity import boot_id, open_pidfd, still_there
 from ..keeping import Thing
-from ..tools import send_signal
+from ..signals import send
 from .child import Child
 
 __all__ = ["Adopted"]
@@ -78,20 +78,22 @@ class Adopted(Child):
 
     def signal(self, effect: Signal) -> None:
         """Send it: where the process leads no group of its own, to itself and what is below it one by one."""
-        if self._leader or not effect.tree or effect.strays or not self.pid:
+        single = effect.tree and not effect.strays and not self._is_child and not self._leader
+        if not single or not self.pid or self.ident is None:
             super().signal(effect)
             return
         number = signal.Signals[effect.name].value
-        if self._tools.features.procfs:
-            self._seen |= below(self.pid)
-        send_signal(self.pid, self.pidfd, number)
+        self._see_below()
+        send(self.ident, self.pidfd, number, child=False)
         for pid, _ in self._seen:
             self._tools.census.signal(self._kin, pid, number)
 
     def kill_now(self) -> None:
-        """The last resort. It is not ours to reap."""
-        if self.pid:
-            send_signal(self.pid, self.pidfd, signal.SIGKILL)
+        """The last resort. What is no child is not ours to reap."""
+        if self._is_child:
+            super().kill_now()
+        elif self.pid and self.ident is not None:
+            send(self.ident, self.pidfd, signal.SIGKILL, child=False)
             self._tools.watch.forget(self.pid, self.pidfd)
             self.pid, self.pidfd = 0, None
 
@@ -100,7 +102,7 @@ class Adopted(Child):
         self.pidfd = pidfd
         self.ident = ident
         self._seen = frozenset()
-        self._leader = False
+        self._is_child = self._leader = False
         with contextlib.suppress(ProcessLookupError, PermissionError):
             self._leader = os.getpgid(ident.pid) == ident.pid
         self._tools.census.spared.pop(ident.pid, None)

@@ -19,9 +19,10 @@ from ..identity import boot_id
 from ..keeping import Thing
 from ..output.output import Output, log_paths
 from ..output.pump import Pump
+from ..signals import is_there, send, send_group
 from ..spawner import CHANNEL_VARIABLES, Born, Job, Stillborn, describe
 from ..talk import Talk
-from ..tools import Tools, send_signal
+from ..tools import Tools
 
 __all__ = ["Child", "environment", "slot_of"]
 
@@ -82,6 +83,7 @@ class Child:
 
     __slots__ = (
         "_feed",
+        "_is_child",
         "_output",
         "_pumps",
         "_reading",
@@ -118,6 +120,8 @@ class Child:
         self._seen: frozenset[tuple[int, int]] = frozenset()
         self._run = 0
         self._run_key = ""
+        self._is_child = True
+        """Whether what runs is a child of this program."""
 
     def key(self, run: int) -> str:
         """By which the keeper holds what belongs to a run."""
@@ -218,20 +222,24 @@ class Child:
             for stray in effect.strays:
                 self._tools.census.signal(self._kin, stray.pid, number)
             return
-        if not self.pid:
+        if not self.pid or self.ident is None:
             return
         if not effect.tree:
-            send_signal(self.pid, self.pidfd, number)
+            send(self.ident, self.pidfd, number, self._is_child)
             return
-        if self._tools.features.procfs:
-            self._seen |= below(self.pid)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if self.pidfd is not None:
-                signal.pidfd_send_signal(self.pidfd, 0)  # reaped by somebody: raises
-            os.killpg(self.pid, number)
+        self._see_below()
+        send_group(self.ident, self.pidfd, number, self._tools.features, self._is_child)
         if number == signal.SIGKILL:
             for pid, _ in self._seen:
                 self._tools.census.signal(self._kin, pid, number)
+
+    def _see_below(self) -> None:
+        """Remember who is below it now, unless its number had a new owner meanwhile."""
+        if not self._tools.features.procfs or self.ident is None:
+            return
+        found = below(self.pid)
+        if is_there(self.ident, self.pidfd, self._is_child):
+            self._seen |= found
 
     def look(self) -> None:
         """Is anything left? Feeds Looked."""
@@ -247,10 +255,9 @@ class Child:
 
     def kill_now(self) -> None:
         """The last resort when the agent's own parts have failed: SIGKILL to its group, and reap it here."""
-        if not self.pid:
+        if not self.pid or self.ident is None:
             return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+        send_group(self.ident, self.pidfd, signal.SIGKILL, self._tools.features)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
         self._tools.watch.forget(self.pid, self.pidfd)
@@ -269,6 +276,7 @@ class Child:
         self.pid = self.last_pid = outcome.pid
         self.pidfd = outcome.pidfd
         self.ident = Ident(outcome.pid, outcome.start, boot_id())
+        self._is_child = True
         poller = self._tools.poller
         reading, self._reading = self._reading, ()
         self._pumps = tuple(Pump(fd, stream, self._output, poller) for stream, fd in enumerate(reading))
@@ -321,4 +329,4 @@ class Child:
 
     @property
     def _kin(self) -> Kin:
-        return Kin(self.uuid, self.last_pid, self._seen)
+        return Kin(self.uuid, self.last_pid, self._seen, 0 if self.ident is None else self.ident.start)
