@@ -14,6 +14,7 @@ from attrs import frozen
 
 from ..core.records import Ident, Usage
 from .features import Features, pidfd_info
+from .identity import start_of
 
 __all__ = ["End", "end_of", "end_of_stranger", "signal_text"]
 
@@ -35,7 +36,7 @@ def signal_text(number: int) -> str:
         return f"SIG{number}"
 
 
-def end_of(pid: int, pidfd: int | None, features: Features, closed: bool = False) -> End | None:
+def end_of(pid: int, pidfd: int | None, features: Features, closed: bool = False, start: int = 0) -> End | None:
     """Reap a child of ours, if it has ended.
 
     Args:
@@ -43,12 +44,14 @@ def end_of(pid: int, pidfd: int | None, features: Features, closed: bool = False
         pidfd: Its descriptor, or None where there are none.
         features: Of this kernel.
         closed: The descriptor says that it was reaped.
+        start: When it began, in ticks; 0: not known. Another part of the program may have reaped it, and have another
+            child with its number by now.
 
     Returns:
         How it ended; None: it has not, or cannot be told yet.
     """
     if pidfd is None:
-        return _by_pid(pid)
+        return _by_pid(pid) if not start or start_of(pid) == start else End(None, None)
     try:
         seen = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
     except ChildProcessError:

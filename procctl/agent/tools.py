@@ -35,16 +35,17 @@ class Watch:
     def __init__(self, poller: Poller, features: Features) -> None:
         self._poller = poller
         self._features = features
-        self._asking: dict[int, Callable[[End], None]] = {}
+        self._asking: dict[int, tuple[int, Callable[[End], None]]] = {}
         self._strangers: dict[Ident, tuple[int | None, Callable[[End], None]]] = {}
         self._soon: list[Callable[[], None]] = []
         self._open: set[int] = set()
         self._wake = Wake()
 
-    def add(self, pid: int, pidfd: int | None, done: Callable[[End], None]) -> None:
-        """Call this when the child has ended and is reaped; its pidfd is closed."""
+    def add(self, pid: int, pidfd: int | None, done: Callable[[End], None], start: int = 0) -> None:
+        """Call this when the child, which began at `start` ticks (0: not known), has ended and is reaped; its pidfd is
+        closed."""
         if pidfd is None:
-            self._asking[pid] = done
+            self._asking[pid] = start, done
             self._wake.set()
             return
 
@@ -116,8 +117,8 @@ class Watch:
                 await self._wake.wait()
                 pause = self._FIRST
                 continue
-            for pid, done in list(self._asking.items()):
-                end = end_of(pid, None, self._features)
+            for pid, (start, done) in list(self._asking.items()):
+                end = end_of(pid, None, self._features, start=start)
                 if end is not None:
                     del self._asking[pid]
                     pause = self._FIRST

@@ -259,7 +259,10 @@ class Child:
             return
         send_group(self.ident, self.pidfd, signal.SIGKILL, self._tools.features)
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
+            if self.pidfd is not None:
+                os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
+            elif is_there(self.ident, None, True):
+                os.waitpid(self.pid, 0)
         self._tools.watch.forget(self.pid, self.pidfd)
         self.pid, self.pidfd = 0, None
 
@@ -288,7 +291,7 @@ class Child:
             if self._tools.keeping.holds:
                 self._tools.keeping.put(self._channels())
         self._feed(self.uuid, Spawned(outcome.pid))
-        self._tools.watch.add(outcome.pid, outcome.pidfd, partial(self._over, self._run))
+        self._tools.watch.add(outcome.pid, outcome.pidfd, partial(self._over, self._run), outcome.start)
 
     def _over(self, run: int, end: End) -> None:
         """A run is over; one that was detached is nobody's business."""
