@@ -4,6 +4,7 @@
 have ended. The features are taken away. It is process 1 there, so what loses its parent is its own to reap.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -69,10 +70,8 @@ async def a_child(ground, folder):
             web = await started(agent, act, SLEEP)
             kill_and_reap(web.pid)
             stranger = give_again(web.pid, sh("sleep 1001 & exec sleep 1000"))
-            try:
+            with contextlib.suppress(ProcctlError):  # it is seen to have ended
                 await (web.signal("SIGTERM") if act == "signal" else getattr(web, act)())
-            except ProcctlError:
-                pass  # it is seen to have ended
             await web.wait("stopped")
             lives.append(stranger.poll() is None)
             stranger.kill()
@@ -171,10 +170,8 @@ async def an_adopted_one(ground, folder):
             first.kill()
             first.wait()
             stranger = give_again(first.pid, sh("sleep 1001 & exec sleep 1000"))
-            try:
+            with contextlib.suppress(ProcctlError):  # it is seen to have ended
                 await (web.signal("SIGTERM") if act == "signal" else getattr(web, act)())
-            except ProcctlError:
-                pass  # it is seen to have ended
             await web.wait("stopped")
             lives.append(stranger.poll() is None)
         return lives, end(web.exit)
