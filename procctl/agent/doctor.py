@@ -41,6 +41,10 @@ _FEATURES = {
         "files that children write to are read when they grow",
         "files that children write to are looked at again and again: up to 1 s late",
     ),
+    "oom": (
+        "a process that was killed for want of memory is reported so",
+        "a process that was killed for want of memory is reported as killed by SIGKILL, and no more",
+    ),
     "punch": (
         "files that children write to are rotated while they run",
         "files that children write to are rotated between runs",

@@ -122,6 +122,7 @@ class Engine:
             {MARK.encode(): os.fsencode(f"{above}/{self._epoch}" if above else self._epoch)},
             self._epoch,
             keeping,
+            self._timers.after,
             folder / OUTPUT if folder is not None and on_exit == "keep" else None,
         )
 
@@ -198,6 +199,7 @@ class Engine:
             self._tools.watch.close()
             await self._tools.keeping.leave()
             os.close(self._tools.null)
+            self._tools.oom.close()
             self._close_state()
             for pending in self.stopping:
                 pending.settle(Done())

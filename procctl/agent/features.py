@@ -11,7 +11,7 @@ import sys
 
 from attrs import asdict, frozen
 
-from . import posix_spawn
+from . import oom, posix_spawn
 
 __all__ = ["PIDFD_GET_INFO", "PIDFD_GROUP", "Features", "pidfd_info", "probe"]
 
@@ -39,6 +39,8 @@ class Features:
             outlives an agent that is killed, and is found by the records alone.
         inotify: Files that children write to themselves are read when they grow (inotify(7)). Else: looked at again and
             again.
+        oom: Who was killed for want of memory can be seen (/dev/kmsg, or the counters of a memory cgroup). Else: it is
+            told as any other that was killed.
         punch: Holes in files (fallocate(2)): such a file is rotated while a child has it open. Else: between runs. What
             a file system cannot do is found out when it is tried.
     """
@@ -51,6 +53,7 @@ class Features:
     procfs: bool = False
     keeper: bool = False
     inotify: bool = False
+    oom: bool = False
     punch: bool = False
 
     def as_dict(self) -> dict[str, bool]:
@@ -98,6 +101,7 @@ def probe() -> Features:
         procfs=procfs,
         keeper=procfs and hasattr(socket, "SOCK_SEQPACKET") and bool(sys.executable),
         inotify=os.path.isdir("/proc/sys/fs/inotify"),
+        oom=oom.tells(),
         punch=hasattr(os, "posix_fallocate") and sys.platform == "linux",
     )
 

@@ -18,6 +18,7 @@ from .census import Census
 from .exits import End, end_of, end_of_stranger
 from .features import Features
 from .keeping import Keeping, Thing
+from .oom import OutOfMemory
 from .output.means import Means, make_means
 from .signals import send_group
 from .spawner import Born, Job, Spawner, Stillborn
@@ -137,6 +138,7 @@ class Tools:
     """Attributes:
     mark: What every child carries in its environment, so that it can be found.
     keeping: The keeper.
+    oom: Knows who was killed for want of memory.
     straight: The folder of files that children write into themselves, so that they can outlive the agent; None:
         they write into pipes that are read here.
     """
@@ -150,6 +152,7 @@ class Tools:
     null: int
     mark: Mapping[bytes, bytes]
     keeping: Keeping
+    oom: OutOfMemory
     straight: Path | None = None
 
     def keep(self, things: Sequence[Thing]) -> None:
@@ -173,9 +176,11 @@ def make_tools(
     mark: Mapping[bytes, bytes],
     epoch: str,
     keeping: Keeping,
+    after: Callable[[float, Callable[[], None]], None],
     straight: Path | None = None,
 ) -> Tools:
-    """A set, on /dev/null that is open once for all children. `epoch` names this run of the agent."""
+    """A set, on /dev/null that is open once for all children. `epoch` names this run of the agent; `after` calls
+    later."""
     poller = EpollPoller() if features.epoll else TaskPoller()
     tools = Tools(
         features=features,
@@ -187,6 +192,7 @@ def make_tools(
         null=os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC),
         mark=mark,
         keeping=keeping,
+        oom=OutOfMemory(features.oom, after),
         straight=straight,
     )
     tools.spawner.attach = tools.attach

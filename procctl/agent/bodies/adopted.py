@@ -78,6 +78,7 @@ class Adopted(Child):
 
     def signal(self, effect: Signal) -> None:
         """Send it: where the process leads no group of its own, to itself and what is below it one by one."""
+        self._shot = self._shot or effect.name == "SIGKILL"
         single = effect.tree and not effect.strays and not self._is_child and not self._leader
         if not single or not self.pid or self.ident is None:
             super().signal(effect)
@@ -102,6 +103,8 @@ class Adopted(Child):
         self.pidfd = pidfd
         self.ident = ident
         self._seen = frozenset()
+        self._shot = False
+        self._tools.oom.look(ident)
         self._is_child = self._leader = False
         with contextlib.suppress(ProcessLookupError, PermissionError):
             self._leader = os.getpgid(ident.pid) == ident.pid

@@ -90,6 +90,7 @@ class Child:
         "_run",
         "_run_key",
         "_seen",
+        "_shot",
         "_tools",
         "begun",
         "ident",
@@ -118,6 +119,8 @@ class Child:
         self._pumps: tuple[Pump, ...] = ()
         self._reading: tuple[int, ...] = ()
         self._seen: frozenset[tuple[int, int]] = frozenset()
+        self._shot = False
+        """Whether this run was sent SIGKILL from here."""
         self._run = 0
         self._run_key = ""
         self._is_child = True
@@ -224,6 +227,7 @@ class Child:
             return
         if not self.pid or self.ident is None:
             return
+        self._shot = self._shot or number == signal.SIGKILL
         if not effect.tree:
             send(self.ident, self.pidfd, number, self._is_child)
             return
@@ -284,6 +288,8 @@ class Child:
         reading, self._reading = self._reading, ()
         self._pumps = tuple(Pump(fd, stream, self._output, poller) for stream, fd in enumerate(reading))
         self._seen = frozenset()
+        self._shot = False
+        self._tools.oom.begun(self.ident)
         if self._output.is_straight:
             self._output.resume()
         if self.talk is not None:
@@ -312,7 +318,14 @@ class Child:
         if self.talk is not None:
             self.talk.end()
         last_lines = self._output.ring.last_lines(LAST_LINES, self.begun)
-        self._feed(self.uuid, Exited(end.code, end.signal, end.usage, last_lines))
+        self._feed(self.uuid, Exited(end.code, end.signal, end.usage, last_lines, self._was_oom(end)))
+
+    def _was_oom(self, end: End) -> bool:
+        if self.ident is None or end.signal != "SIGKILL":
+            if self.ident is not None:
+                self._tools.oom.forget(self.ident)
+            return False
+        return self._tools.oom.was(self.ident, self._shot)
 
     def _looked(self, strays: tuple[Stray, ...]) -> None:
         if not strays:
