@@ -8,18 +8,22 @@ machine is a listing of /proc and little more.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import Callable, Collection, Iterable, Iterator
 
 import anyio.lowlevel
-import anyio.to_thread
 from attrs import define, field, frozen
 
+from ..aio.thread import in_thread
 from ..aio.wake import Wake
 from ..core.records import Stray
 from .features import Features
 from .ground import boot_clock
+from .spare import EXHAUSTED, with_spare
+
+logger = logging.getLogger("procctl.agent")
 
 __all__ = ["MARK", "Census", "Facts", "Kin", "below", "facts_of"]
 
@@ -41,6 +45,8 @@ _EXITING = 0x00000004
 _KERNEL = 0x00200000
 """PF_KTHREAD among the flags of /proc/PID/stat: a thread of the kernel, which never has an environment."""
 _TICKS = os.sysconf("SC_CLK_TCK")
+_AGAIN = 0.5
+"""Seconds after which it is looked again, where there was no descriptor to look with."""
 _INLINE = 200
 """Unknown processes that are read on the loop; more are read in a thread."""
 _FEW = 32
@@ -75,11 +81,16 @@ class Facts:
 
 
 def facts_of(pid: int) -> Facts | None:
-    """What the kernel says of a process; None if there is none."""
+    """What the kernel says of a process; None if there is none.
+
+    Raises:
+        OSError: Nothing can be opened (an errno of `EXHAUSTED`).
+    """
     try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-            text = file.read(1024)
-    except OSError:
+        text = with_spare(lambda: _first(f"/proc/{pid}/stat"))
+    except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise
         return None
     head, _, tail = text.rpartition(b")")
     parts = tail.split()
@@ -88,13 +99,21 @@ def facts_of(pid: int) -> Facts | None:
     return Facts(pid, name, parts[0].decode(), parent, group, session, flags, started)
 
 
+def _first(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.read(1024)
+
+
 def below(pid: int) -> frozenset[tuple[int, int]]:
     """The living descendants of a living process as (pid, start time), by /proc/PID/task/TID/children."""
     found: set[tuple[int, int]] = set()
     todo = [pid]
     while todo:
         for child in _children(todo.pop()):
-            facts = facts_of(child)
+            try:
+                facts = facts_of(child)
+            except OSError:
+                continue  # it is looked for again when all has ended
             if facts is not None:
                 found.add((child, facts.started))
                 todo.append(child)
@@ -103,27 +122,33 @@ def below(pid: int) -> frozenset[tuple[int, int]]:
 
 def _children(pid: int) -> Iterator[int]:
     try:
-        tasks = os.listdir(f"/proc/{pid}/task")
+        tasks = with_spare(lambda: os.listdir(f"/proc/{pid}/task"))
     except OSError:
         return
     for task in tasks:
         try:
-            with open(f"/proc/{pid}/task/{task}/children", "rb", buffering=0) as file:
-                yield from map(int, file.read(1 << 16).split())
+            yield from map(int, with_spare(lambda: _children_of(pid, task)).split())  # noqa: B023
         except OSError:
             continue
+
+
+def _children_of(pid: int, task: str) -> bytes:
+    with open(f"/proc/{pid}/task/{task}/children", "rb", buffering=0) as file:
+        return file.read(1 << 16)
 
 
 def _lineage(pid: int) -> frozenset[str] | None:
     """The uuids in a process's mark; None where there is no environment to read for the moment: in the middle of an
     exec, or at its end. What is not ours to read has none, and so has what was started with an empty environment."""
     try:
-        text = _environ(pid)
+        text = with_spare(lambda: _environ(pid))
         if not text and _has_environment(pid):
-            text = _environ(pid) or b"\0"  # an exec may have come through in between
+            text = with_spare(lambda: _environ(pid)) or b"\0"  # an exec may have come through in between
     except PermissionError:
         return frozenset()
-    except OSError:
+    except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise
         return None
     if not text:
         return None
@@ -139,8 +164,8 @@ def _environ(pid: int) -> bytes:
 def _has_environment(pid: int) -> bool:
     """Whether a process has an environment, be it an empty one: where it ends, field 51 of /proc/PID/stat (proc(5)), is
     0 until an exec has put it there."""
-    with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-        return int(file.read(1024).rpartition(b")")[2].split()[48]) != 0
+    text = with_spare(lambda: _first(f"/proc/{pid}/stat"))
+    return int(text.rpartition(b")")[2].split()[48]) != 0
 
 
 _Entry = tuple[Facts, frozenset[str] | None]
@@ -188,7 +213,10 @@ class Census:
         now = anyio.current_time()
         if self._features.procfs and not self._busy and now >= self._calm_from:
             self._calm_from = now + _CROWD
-            strays = self._at_once(kin)
+            try:
+                strays = self._at_once(kin)
+            except OSError:
+                strays = None  # no descriptor to look with: until there is one, `run` tries again
             if strays is not None:
                 done(strays)
                 return
@@ -238,10 +266,19 @@ class Census:
             await self._wake.wait()
             await anyio.lowlevel.checkpoint()  # all who ask in this turn of the loop share a pass
             asked, self._asked = self._asked, []
-            strays = await self._strays([who for who, _ in asked])
+            strays = await self._strays_at_last([who for who, _ in asked])
             self._busy = bool(self._asked)
             for who, done in asked:
                 done(tuple(strays.get(who.uuid, ())))
+
+    async def _strays_at_last(self, kin: list[Kin]) -> dict[str, list[Stray]]:
+        """The same when it can be seen: what cannot be looked at is not known to be empty."""
+        while True:
+            try:
+                return await self._strays(kin)
+            except OSError as error:
+                logger.warning("cannot look for what is left of what has ended: %s; trying again", error.strerror)
+                await anyio.sleep(_AGAIN)
 
     async def _strays(self, kin: list[Kin]) -> dict[str, list[Stray]]:
         """Passes until one has read all that it has listed.
@@ -250,7 +287,7 @@ class Census:
         """
         ours = set(self._ours())
         if not self._features.procfs:
-            return await anyio.to_thread.run_sync(_portable, kin, ours)
+            return await in_thread(_portable, kin, ours)
         found: dict[str, list[Stray]] = {}
         led: set[str] = set()
         read: set[int] = set()
@@ -259,7 +296,7 @@ class Census:
             turn += 1
             pids = [pid for pid in self._present(ours) if pid not in read]
             if len(pids) - len(self._known) > _INLINE:
-                seen = await anyio.to_thread.run_sync(self._pass, kin, pids)
+                seen = await in_thread(self._pass, kin, pids)
             else:
                 seen = self._pass(kin, pids)
             for uuid, strays in seen.found.items():
@@ -289,15 +326,15 @@ class Census:
                 signal.pidfd_send_signal(fd, number)
             else:
                 os.kill(pid, number)
-        except (ProcessLookupError, PermissionError):
-            pass  # gone, or not ours to end: the next look reports it
+        except OSError:
+            pass  # gone, not ours to end, or not to be looked at now: the next look reports it
         finally:
             if fd is not None:
                 os.close(fd)
 
     def _present(self, ours: set[int]) -> list[int]:
         now = anyio.current_time()
-        present = {int(entry) for entry in os.listdir("/proc") if entry.isdecimal()}
+        present = {int(entry) for entry in with_spare(lambda: os.listdir("/proc")) if entry.isdecimal()}
         if now >= self._forget_at:
             self._known.clear()
             self._forget_at = now + REMEMBER

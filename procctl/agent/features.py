@@ -99,7 +99,7 @@ def probe() -> Features:
         posix_spawn=posix_spawn.available(),
         epoll=hasattr(select, "epoll"),
         procfs=procfs,
-        keeper=procfs and hasattr(socket, "SOCK_SEQPACKET") and bool(sys.executable),
+        keeper=procfs and hasattr(socket, "SOCK_SEQPACKET") and os.access(sys.executable or "", os.X_OK),
         inotify=os.path.isdir("/proc/sys/fs/inotify"),
         oom=oom.tells(),
         punch=hasattr(os, "posix_fallocate") and sys.platform == "linux",

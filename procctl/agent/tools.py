@@ -14,6 +14,7 @@ from attrs import frozen
 from ..aio.poller import EpollPoller, Poller, TaskPoller
 from ..aio.wake import Wake
 from ..core.records import Ident
+from . import spare
 from .census import Census
 from .exits import End, end_of, end_of_stranger
 from .features import Features
@@ -165,6 +166,12 @@ class Tools:
         self.attach()
         self.keeping.put(things)
 
+    def close(self) -> None:
+        """Nothing runs any more."""
+        os.close(self.null)
+        self.oom.close()
+        spare.drop()
+
     def attach(self) -> None:
         """Have a keeper that was started looked after: its end is seen, and its parent reaped."""
         self.keeping.attach(self.poller, self.watch)
@@ -181,6 +188,7 @@ def make_tools(
 ) -> Tools:
     """A set, on /dev/null that is open once for all children. `epoch` names this run of the agent; `after` calls
     later."""
+    spare.keep()
     poller = EpollPoller() if features.epoll else TaskPoller()
     tools = Tools(
         features=features,
@@ -205,7 +213,7 @@ async def run_once(
     """Run a small program to its end, its output unread.
 
     Returns:
-        How it ended, or why it could not be run.
+        How it ended, or why it could not be run; where the machine was short of something, that it is not known how.
 
     Cancellation and time-out: its process group is killed, and it is reaped by the watch.
     """
@@ -220,7 +228,7 @@ async def run_once(
 
     def spawned(outcome: Born | Stillborn) -> None:
         if isinstance(outcome, Stillborn):
-            result.append(outcome.why)
+            result.append(End(None, None) if outcome.passing else outcome.why)
             ended.set()
             return
         born.append(outcome)
@@ -233,7 +241,15 @@ async def run_once(
             send_group(Ident(child.pid, child.start), child.pidfd, signal.SIGKILL, tools.features)
 
     abandoned = False
-    out, err = os.dup(tools.null), os.dup(tools.null)
+    try:
+        out = os.dup(tools.null)
+    except OSError:
+        return End(None, None)
+    try:
+        err = os.dup(tools.null)
+    except OSError:
+        os.close(out)
+        return End(None, None)
     tools.spawner.submit(Job(command=command, cwd=cwd, env=env, stdin=tools.null, stdout=out, stderr=err, done=spawned))
     try:
         with anyio.move_on_after(timeout):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from attrs import evolve
@@ -25,6 +26,8 @@ from ..talk import Talk
 from ..tools import Tools
 
 __all__ = ["Child", "environment", "slot_of"]
+
+logger = logging.getLogger("procctl.agent")
 
 LAST_LINES = 10
 _NOT_FOR_IT = (
@@ -69,6 +72,21 @@ def environment(process: Process, token: int, tools: Tools) -> dict[bytes, bytes
 def slot_of(process: Process) -> str:
     """The number of the slot, where there are several; else empty."""
     return process.name.rpartition(".")[2] if process.spec.instances > 1 else ""
+
+
+def _appended(paths: Sequence[str]) -> list[int]:
+    """Files to append to: all of them, or none."""
+    files: list[int] = []
+    try:
+        for path in paths:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
+            files.append(os.open(path, flags, 0o640))
+    except OSError:
+        for fd in files:
+            os.close(fd)
+        raise
+    return files
 
 
 class Child:
@@ -172,7 +190,11 @@ class Child:
         if thing is None:
             return
         if self._pumps and self._tools.keeping.usable:  # else they are read for as long as this agent is there
-            self._hand_over(process, thing)
+            try:
+                self._hand_over(process, thing)
+            except OSError as error:
+                text = "output of %s (pid %d), which was detached, is read only as long as this agent is there: %s"
+                logger.error(text, process.name, thing.pid, error)
         self._tools.keeping.drop([evolve(thing, kind="channel", fds=())])
         self._tools.keeping.spare([thing])
         if self.talk is not None:
@@ -183,15 +205,18 @@ class Child:
 
     def _hand_over(self, process: Process, thing: Thing) -> None:
         """What is written to its pipes goes to its files, or to nothing, raw as it comes."""
+        self._tools.keeping.ensure()
         paths = (os.devnull, os.devnull)
         if process.spec.logs.file is not None:
             paths = log_paths(process.spec.logs, process.spec.cwd, slot_of(process))
+        files = _appended(paths)
         pumps, self._pumps = self._pumps, ()
         pipes = []
-        for i, (pump, path) in enumerate(zip(pumps, paths, strict=True)):
+        for i, (pump, file) in enumerate(zip(pumps, files, strict=True)):
             fd = pump.release()
-            if fd is not None:
-                file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+            if fd is None:
+                os.close(file)
+            else:
                 pipes.append(Thing("pipe", f"{thing.key}.{i}", thing.pid, thing.start, (fd, file)))
         if pipes:
             self._tools.keep(pipes)
