@@ -37,7 +37,9 @@ def signal_text(number: int) -> str:
         return f"SIG{number}"
 
 
-def end_of(pid: int, pidfd: int | None, features: Features, closed: bool = False, start: int = 0) -> End | None:
+def end_of(
+    pid: int, pidfd: int | None, features: Features, closed: bool = False, start: int = 0, reap: bool = True
+) -> End | None:
     """Reap a child of ours, if it has ended.
 
     Args:
@@ -47,6 +49,7 @@ def end_of(pid: int, pidfd: int | None, features: Features, closed: bool = False
         closed: The descriptor says that it was reaped.
         start: When it began, in ticks; 0: not known. Another part of the program may have reaped it, and have another
             child with its number by now.
+        reap: Whether it is ours to reap. Only with a descriptor may it be another part's of this program.
 
     Returns:
         How it ended; None: it has not, or cannot be told yet.
@@ -64,8 +67,8 @@ def end_of(pid: int, pidfd: int | None, features: Features, closed: bool = False
         return None
     usage = None
     try:
-        reaped, _, used = os.wait4(pid, os.WNOHANG)
-        if reaped == pid:
+        reaped, _, used = os.wait4(pid, os.WNOHANG) if reap else (0, 0, None)
+        if reaped == pid and used is not None:
             usage = Usage(used.ru_utime, used.ru_stime, used.ru_maxrss * 1024)
     except ChildProcessError:
         pass  # somebody else was faster; how it ended is known all the same
@@ -74,17 +77,20 @@ def end_of(pid: int, pidfd: int | None, features: Features, closed: bool = False
     return End(None, signal_text(seen.si_status), usage)
 
 
-def end_of_stranger(ident: Ident, pidfd: int | None, features: Features) -> End | None:
+def end_of_stranger(ident: Ident, pidfd: int | None, features: Features, reap: bool) -> End | None:
     """How a process ended that is not our child, or was one of an earlier agent's.
 
     By its descriptor, if that was opened before it was reaped; by its zombie (field 52 of /proc/PID/stat, proc(5)),
     which the kernel shows to its user and to root; else it is unknown.
 
+    Where it is a child of this program, it is reaped only if an earlier agent has started it: else another part of the
+    program waits for it.
+
     Returns:
         How it ended; None: it has not, or is about to be told.
     """
     if pidfd is not None:
-        end = end_of(ident.pid, pidfd, features)
+        end = end_of(ident.pid, pidfd, features, reap=reap)
         if end is not None and (end.code is not None or end.signal is not None):
             return end
     try:

@@ -38,7 +38,7 @@ class Watch:
         self._poller = poller
         self._features = features
         self._asking: dict[int, tuple[int, Callable[[End], None]]] = {}
-        self._strangers: dict[Ident, tuple[int | None, Callable[[End], None]]] = {}
+        self._strangers: dict[Ident, tuple[int | None, Callable[[End], None], bool]] = {}
         self._soon: list[Callable[[], None]] = []
         self._open: set[int] = set()
         self._wake = Wake()
@@ -60,26 +60,26 @@ class Watch:
         self._open.add(pidfd)
         self._poller.add(pidfd, look)
 
-    def add_stranger(self, ident: Ident, pidfd: int | None, done: Callable[[End], None]) -> None:
-        """The same for what is not our child: it has ended, and its pidfd is closed."""
+    def add_stranger(self, ident: Ident, pidfd: int | None, done: Callable[[End], None], reap: bool) -> None:
+        """The same for what is not our child: it has ended, and its pidfd is closed. `reap`: see `end_of_stranger`."""
 
         def look(closed: bool) -> None:
-            end = end_of_stranger(ident, pidfd, self._features)
+            end = end_of_stranger(ident, pidfd, self._features, reap)
             if end is not None:
                 self.forget(ident.pid, pidfd)
                 done(end)
             elif pidfd is not None:  # a zombie that its parent has yet to reap: no reason to be called without end
                 self._poller.remove(pidfd)
-                self._ask_on(ident, pidfd, done)
+                self._ask_on(ident, pidfd, done, reap)
 
         if pidfd is None:
-            self._ask_on(ident, None, done)
+            self._ask_on(ident, None, done, reap)
             return
         self._open.add(pidfd)
         self._poller.add(pidfd, look)
 
-    def _ask_on(self, ident: Ident, pidfd: int | None, done: Callable[[End], None]) -> None:
-        self._strangers[ident] = pidfd, done
+    def _ask_on(self, ident: Ident, pidfd: int | None, done: Callable[[End], None], reap: bool) -> None:
+        self._strangers[ident] = pidfd, done, reap
         self._wake.set()
 
     def later(self, call: Callable[[], None]) -> None:
@@ -125,8 +125,8 @@ class Watch:
                     del self._asking[pid]
                     pause = self._FIRST
                     done(end)
-            for ident, (pidfd, done) in list(self._strangers.items()):
-                end = end_of_stranger(ident, pidfd, self._features)
+            for ident, (pidfd, done, reap) in list(self._strangers.items()):
+                end = end_of_stranger(ident, pidfd, self._features, reap)
                 if end is not None and ident in self._strangers:
                     self.forget(ident.pid, pidfd)
                     done(end)

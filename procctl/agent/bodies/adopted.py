@@ -56,7 +56,7 @@ class Adopted(Child):
         if end is not None:
             self._tools.watch.later(lambda: self._over(self._run, end))
         else:
-            self._begin_watch(ident)
+            self._begin_watch(ident, reap=True)
 
     def start(self, process: Process, token: int) -> None:
         """Take over what the process is to adopt; else spawn. Feeds Spawned or SpawnFailed."""
@@ -74,7 +74,7 @@ class Adopted(Child):
         self._run_key = self.key(process.runs + 1)
         self._tools.keep([Thing("pid", self._run_key, ident.pid, ident.start, () if pidfd is None else (pidfd,))])
         self._feed(self.uuid, Spawned(ident.pid))
-        self._begin_watch(ident)
+        self._begin_watch(ident, reap=False)
 
     def signal(self, effect: Signal) -> None:
         """Send it: where the process leads no group of its own, to itself and what is below it one by one."""
@@ -110,9 +110,9 @@ class Adopted(Child):
             self._leader = os.getpgid(ident.pid) == ident.pid
         self._tools.census.spared.pop(ident.pid, None)
 
-    def _begin_watch(self, ident: Ident) -> None:
+    def _begin_watch(self, ident: Ident, reap: bool) -> None:
         run = self._run
-        self._tools.watch.add_stranger(ident, self.pidfd, lambda end: self._over(run, end))
+        self._tools.watch.add_stranger(ident, self.pidfd, lambda end: self._over(run, end), reap)
 
     def _reach(self, ident: Ident) -> int | None:
         """Its descriptor, if it is there and ours to signal."""
