@@ -25,7 +25,7 @@ from .spare import EXHAUSTED, with_spare
 
 logger = logging.getLogger("procctl.agent")
 
-__all__ = ["MARK", "Census", "Facts", "Kin", "below", "facts_of"]
+__all__ = ["KERNEL", "MARK", "Census", "Facts", "Kin", "below", "facts_of"]
 
 MARK = "PROCCTL_LINEAGE"
 """Environment variable: the uuids of the process and of those that it runs under, separated by slashes."""
@@ -42,7 +42,7 @@ _EXEC = (0.002, 0.05)
 """First and longest pause, in seconds, for an exec that was under way to come through."""
 _EXITING = 0x00000004
 """PF_EXITING among them: it ends, and has lost its environment before it has closed its files."""
-_KERNEL = 0x00200000
+KERNEL = 0x00200000
 """PF_KTHREAD among the flags of /proc/PID/stat: a thread of the kernel, which never has an environment."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 _AGAIN = 0.5
@@ -384,7 +384,7 @@ def _read(pid: int, settled: float) -> _Entry | None:
     facts = facts_of(pid)
     if facts is None or facts.state in "ZX":
         return None
-    if facts.flags & _KERNEL:
+    if facts.flags & KERNEL:
         return facts, frozenset()
     lineage = _lineage(pid)
     settling = facts.started > settled or facts.flags & _EXITING

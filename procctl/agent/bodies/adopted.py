@@ -13,7 +13,7 @@ import signal
 from ...core.events import Signal, Spawned, SpawnFailed
 from ...core.process import Process
 from ...core.records import Ident
-from ..census import facts_of
+from ..census import KERNEL, facts_of
 from ..exits import End
 from ..identity import boot_id, open_pidfd, still_there
 from ..keeping import Thing
@@ -21,9 +21,6 @@ from ..signals import send
 from .child import Child
 
 __all__ = ["Adopted"]
-
-_KERNEL = 0x00200000
-"""PF_KTHREAD among the flags of /proc/PID/stat."""
 
 
 class Adopted(Child):
@@ -122,7 +119,7 @@ class Adopted(Child):
         facts = facts_of(ident.pid)
         if facts is None or facts.state in "ZX":
             raise ProcessLookupError(0, "it has ended")
-        if facts.flags & _KERNEL or ident.pid in (1, os.getpid()):
+        if facts.flags & KERNEL or ident.pid in (1, os.getpid()):
             raise PermissionError(0, "it is no program that can be supervised")
         try:
             os.kill(ident.pid, 0)
