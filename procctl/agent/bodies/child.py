@@ -148,6 +148,10 @@ class Child:
         """By which the keeper holds what belongs to a run."""
         return f"{self.uuid}.{run}"
 
+    def redirect(self, output: Output) -> None:
+        """What it writes goes there from the next run on."""
+        self._output = output
+
     def start(self, process: Process, token: int) -> None:
         """Spawn it soon: feeds Spawned or SpawnFailed, and Exited when it ends."""
         reading: list[int] = []
