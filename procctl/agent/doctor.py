@@ -76,6 +76,7 @@ def _findings(features: Features) -> Iterator[Finding]:
         yield Finding(name=name, good=has, text=good if has else bad)
     yield _cgroup()
     yield _descriptors()
+    yield _processes()
     pipes = _pipes()
     if pipes is not None:
         yield pipes
@@ -104,6 +105,14 @@ def _descriptors() -> Finding:
     room = max(0, (soft - 64) // 3)
     text = f"{soft} (up to {hard}): room for about {room} processes at three each"
     return Finding(name="descriptors", good=soft >= 1024, text=text)
+
+
+def _processes() -> Finding:
+    """What getrlimit(2) allows; root and whoever may act as root has no such limit."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    if os.geteuid() == 0 or soft == resource.RLIM_INFINITY:
+        return Finding(name="processes", good=True, text="no limit for this user")
+    return Finding(name="processes", good=soft >= 256, text=f"{soft} of this user, threads included (ulimit -u)")
 
 
 def _pipes() -> Finding | None:

@@ -10,6 +10,7 @@ import pytest
 from helpers import DEADLINE, SLEEP, alive, deadline, finished, sh, texts, until
 
 from procctl import Agent, RestartSpec, StopSpec, ready
+from procctl.agent.doctor import examine
 from procctl.agent.features import Features, probe
 from procctl.agent.ground import Ground
 
@@ -147,6 +148,15 @@ async def test_keep(names, place):
     for pid in pids.values():  # they are children of this program, and no agent's any more
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, 0)
+
+
+def test_the_doctor_says_what_follows_where_something_is_missing():
+    bad = {finding.name: finding for finding in examine(Features())}
+    good = {finding.name: finding for finding in examine(Features(**dict.fromkeys(NAMES, True)))}
+    assert [bad[name].good for name in NAMES] == [False] * len(NAMES)
+    assert [good[name].good for name in NAMES] == [True] * len(NAMES)
+    assert not {bad[name].text for name in NAMES} & {good[name].text for name in NAMES}
+    assert {"cgroup2", "descriptors", "processes", "user"} <= set(good)
 
 
 async def test_the_environment_takes_features_away(monkeypatch):
