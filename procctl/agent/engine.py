@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
 from attrs import frozen
 
 from ..abc import LOCAL, Call, Caller, Pending, Service
 from ..aio.block import Block
+from ..aio.thread import in_thread
 from ..aio.timers import Timers
 from ..core.approval import Policy
 from ..core.gate import Gate
@@ -48,7 +48,7 @@ from .ground import Ground
 from .journal import OUTPUT, Journal, Kept, StateFolder
 from .keeping import Keeping, Thing
 from .links import Above, Links, Places
-from .restore import restore
+from .restore import Ended, restore
 from .service import AgentService
 from .stats import own_memory
 from .tools import Tools, make_tools
@@ -128,6 +128,7 @@ class Engine:
             {MARK.encode(): os.fsencode(f"{above}/{self._epoch}" if above else self._epoch)},
             self._epoch,
             keeping,
+            self._timers.after,
             folder / OUTPUT if folder is not None and on_exit == "keep" else None,
         )
 
@@ -141,12 +142,12 @@ class Engine:
             for part in (self._timers, tools.poller, tools.watch, tools.census, chores, tails):
                 self.block.start_soon(part.run)
             await self.block.start(self.inner.hands.run)
-            kept, held = await anyio.to_thread.run_sync(self._recall)
+            kept, held, ended = await in_thread(self._recall)
             tools.attach()
             token = self.inner.journal.token if self.inner.journal is not None else 0
             if self._own is not None:
                 self._own.open(self.inner, self._ground, self._timers, self._setup.approval, token)
-            await restore(self.inner, kept, held, self._ground.features, self._adopt_leases)
+            await restore(self.inner, kept, held, ended, self._ground.features, self._adopt_leases)
             living = self.inner.hands.living()
             if living:  # their keeper may have been killed, too
                 tools.keep(living)
@@ -155,13 +156,14 @@ class Engine:
             await self.block.__aexit__(type(error), error, error.__traceback__)
             raise
 
-    def _recall(self) -> tuple[list[Kept], list[Thing]]:
+    def _recall(self) -> tuple[list[Kept], list[Thing], Ended]:
         """What an earlier agent has left. Blocks; for a thread."""
         if self._setup.state_dir is None:
-            return [], []
+            return [], [], {}
         self._state = StateFolder(self._setup.state_dir)
         journal = self.inner.journal = Journal.of(self._state, self._epoch)
-        return journal.load(), self._tools.keeping.take_over()
+        kept, held = journal.load(), self._tools.keeping.take_over()
+        return kept, held, self._tools.keeping.ended()
 
     def _adopt_leases(self) -> None:
         if self._own is not None:
@@ -203,7 +205,7 @@ class Engine:
             self.inner.close()
             self._tools.watch.close()
             await self._tools.keeping.leave()
-            os.close(self._tools.null)
+            self._tools.close()
             self._close_state()
             for pending in self.stopping:
                 pending.settle(Done())

@@ -108,6 +108,8 @@ class Journal:
         self._mark = mark
         self._trouble = ""
         self._token = 0
+        self._late: dict[str, str] = {}
+        """What is to be put down with the next document."""
 
     @classmethod
     def of(cls, folder: StateFolder, mark: str) -> Journal:
@@ -135,9 +137,15 @@ class Journal:
         """Put down how it is. Empty, or why that is not possible; then what was recorded before is still there."""
         if process.token > self._token:
             self._token = process.token
-            self._try(lambda: self._store.put(_TOKEN, str(process.token)))
+            self._late[_TOKEN] = str(process.token)
         document: Any = unstructure(Kept(process=process, ident=ident, mark=self._mark))
-        return self._try(lambda: self._store.put(_PREFIX + process.uuid, json.dumps(document, separators=(",", ":"))))
+        text = json.dumps(document, separators=(",", ":"))
+
+        def write() -> None:
+            self._put_late()  # a token stands there before anything that has it
+            self._store.put(_PREFIX + process.uuid, text)
+
+        return self._try(write)
 
     def forget(self, uuid: str) -> str:
         """It was deleted."""
@@ -156,7 +164,14 @@ class Journal:
 
     def declare(self, names: frozenset[str]) -> None:
         """These are declared by a file now."""
-        self._try(lambda: self._store.put(_DECLARED, json.dumps(sorted(names))))
+        self._late[_DECLARED] = json.dumps(sorted(names))
+        self._try(self._put_late)
+
+    def _put_late(self) -> None:
+        while self._late:
+            key, text = next(iter(self._late.items()))
+            self._store.put(key, text)
+            del self._late[key]
 
     def close(self) -> None:
         """Everything is there."""

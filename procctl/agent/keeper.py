@@ -2,7 +2,8 @@
 
 It holds what must not end with the agent: a pidfd for each child, the agent's ends of their channels, the pipes of
 those that were detached. When the agent dies, it ends everything that the agent ran (``stop``), or goes on holding it
-for the next agent on the same state folder (``keep``).
+for the next agent on the same state folder (``keep``): until all of it has ended, and how stands in a file there, or
+until the folder is gone, and with it every way to be found. The pipes of the detached are drained in any case.
 
 It must never fail, so it does little: no threads, no loop but one epoll, nothing but the standard library, and nothing
 of procctl. ``python -S -I keeper.py EPOCH stop|keep``; descriptor 0 is a SOCK_SEQPACKET socket to the agent, 1 one
@@ -21,6 +22,7 @@ unix(7)). A thing is ``KIND KEY PID START FDS``: FDS says how many of the descri
 from __future__ import annotations
 
 import array
+import errno
 import os
 import select
 import signal
@@ -39,6 +41,11 @@ GIVE_UP = 10.0
 """Seconds after which it reports what it could not end."""
 LEAST = 0.02
 """Seconds between two passes over /proc, at least; they take at most half of a processor."""
+IDLE = 1.0
+"""Seconds between two looks, without an agent, whether there is anything left to hold."""
+ENDED = "ended"
+"""File beside the log: how all that was held has ended."""
+PIDFD_GET_INFO, INFO_EXIT = 0xC040FF0B, 8
 DEAF = ("TERM", "INT", "HUP", "QUIT", "PIPE", "ALRM", "USR1", "USR2", "TSTP", "TTIN", "TTOU")
 
 
@@ -68,13 +75,19 @@ def marks_of(pid: int) -> list[str]:
     return rest.partition(b"\0")[0].decode("ascii", "replace").split("/") if found else []
 
 
-def kill(pid: int, fd: int | None) -> None:
-    """SIGKILL, by descriptor where there is one. What is not ours to end is still there at the end, and reported."""
-    with suppress(OSError):
+def kill(pid: int, fd: int | None) -> bool:
+    """SIGKILL, by descriptor where there is one. What is not ours to end is still there at the end, and reported.
+
+    Whether it was there.
+    """
+    try:
         if fd is None:
             os.kill(pid, signal.SIGKILL)
         else:
             signal.pidfd_send_signal(fd, signal.SIGKILL)
+    except OSError as error:
+        return error.errno != errno.ESRCH
+    return True
 
 
 class Thing:
@@ -86,11 +99,33 @@ class Thing:
         self.fds = fds
 
     def kill(self) -> bool:
-        """Whether it was there."""
-        there = lives(self.pid, self.start)
-        if there:
-            kill(self.pid, self.fds[0] if self.fds else None)
-        return there
+        """Whether it was there. What is known by its number alone may be another by now, and is let be."""
+        there = lives(self.pid, self.start) if self.start else bool(self.fds)
+        return there and kill(self.pid, self.fds[0] if self.fds else None)
+
+    def status(self) -> str:
+        """Its wait status when it has ended: a number, or ``-`` if nobody can tell; empty while it runs or may still be
+        told."""
+        state = look(self.pid)
+        if state is not None and state[2] == self.start and state[0] not in b"ZX":
+            return ""
+        told = info(self.fds[0]) if self.fds else None
+        if told is None and state is not None and state[2] == self.start:
+            return ""  # nobody has reaped it yet
+        return "-" if told is None else str(told)
+
+
+def info(fd: int) -> int | None:
+    """The wait status of what was reaped, by its pidfd (linux/pidfd.h, 6.15); None where the kernel does not tell."""
+    with suppress(ImportError, OSError):
+        import fcntl
+
+        buffer = bytearray(64)
+        buffer[0] = INFO_EXIT
+        fcntl.ioctl(fd, PIDFD_GET_INFO, buffer)
+        if buffer[0] & INFO_EXIT:
+            return int.from_bytes(buffer[60:64], sys.byteorder, signed=True)
+    return None
 
 
 class Keeper:
@@ -112,7 +147,7 @@ class Keeper:
     def run(self) -> None:
         """Until nothing is left to do."""
         while self.agent is not None or self.holding():
-            for fd, _ in self.epoll.poll():
+            for fd, _ in self.epoll.poll(None if self.agent is not None else IDLE):
                 if self.agent is not None and fd == self.agent.fileno():
                     self.hear(self.agent)
                 elif self.listener is not None and fd == self.listener.fileno():
@@ -122,8 +157,33 @@ class Keeper:
 
     def holding(self) -> bool:
         """Whether there is a reason to go on without an agent."""
-        pipes = any(kind == "pipe" for kind, _ in self.things)
-        return pipes or (self.policy == "keep" and self.listener is not None and bool(self.things))
+        if any(kind == "pipe" for kind, _ in self.things):
+            return True
+        if self.policy != "keep" or self.listener is None or not self.things:
+            return False
+        try:
+            return os.fstat(2).st_nlink > 0 and not self.all_over()
+        except OSError:
+            return True  # the disk is full, for example: later
+
+    def all_over(self) -> bool:
+        """Whether all that is held has ended; then how has been put down, and no agent has come meanwhile."""
+        lines = []
+        for (kind, key), thing in self.things.items():
+            if kind != "pid":
+                continue
+            status = thing.status()
+            if status == "":
+                return False
+            lines.append(f"{key} {thing.pid} {thing.start} {status}\n")
+        path = os.path.join(os.path.dirname(os.readlink("/proc/self/fd/2")), ENDED)
+        fd = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(fd, "".join(lines).encode())
+        finally:
+            os.close(fd)
+        os.rename(path + ".new", path)
+        return self.listener is None or not select.select([self.listener], [], [], 0)[0]
 
     def accept(self, listener: socket.socket) -> None:
         """The next agent. That it may come at all says that there is no other: it has the folder's lock."""

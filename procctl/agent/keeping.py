@@ -165,6 +165,9 @@ class Keeping:
                 raise
             finally:
                 theirs.close()
+            if not self.usable:
+                ours.close()
+                return
             ours.settimeout(_PATIENCE)
             self._sock = ours
 
@@ -172,20 +175,29 @@ class Keeping:
         with contextlib.ExitStack() as stack:
             listener, log = self._ends(stack)
             stack.enter_context(_deaf())
-            popen = subprocess.Popen(
-                [sys.executable, "-S", "-I", keeper.__file__, self._epoch, self._on_exit],
-                stdin=theirs.fileno(),
-                stdout=listener,
-                stderr=log,
-                cwd="/",
-                env={},
-            )
+            try:
+                popen = subprocess.Popen(
+                    [sys.executable, "-S", "-I", keeper.__file__, self._epoch, self._on_exit],
+                    stdin=theirs.fileno(),
+                    stdout=listener,
+                    stderr=log,
+                    cwd="/",
+                    env={},
+                )
+            except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
+                self.usable = False
+                text = "no keeper, %s cannot be run (%s): what runs would outlive a kill of this agent"
+                logger.error(text, sys.executable, error.strerror)
+                return
         popen.returncode = 0  # reaped by whoever is told of `pid`
         self.pid = popen.pid
 
     def _ends(self, stack: contextlib.ExitStack) -> tuple[int, int | None]:
         """Where the next agent comes to, and where the keeper's words go."""
         if self._folder is None:
+            return subprocess.DEVNULL, None
+        if not self._folder.is_dir():
+            logger.error("the state folder %s is gone: no later agent can find the keeper", self._folder)
             return subprocess.DEVNULL, None
         listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
         with _short(self._folder) as folder, contextlib.suppress(FileNotFoundError):
@@ -196,6 +208,18 @@ class Keeping:
         log = os.open(self._folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         stack.callback(os.close, log)
         return listener.fileno(), log
+
+    def ended(self) -> dict[tuple[str, int, int], int | None]:
+        """How runs have ended that a keeper of this folder saw all end before it ended itself: the wait status of each,
+        or None, by key, pid and start."""
+        found: dict[tuple[str, int, int], int | None] = {}
+        if self._folder is None:
+            return found
+        with contextlib.suppress(OSError, ValueError):
+            for line in (self._folder / keeper.ENDED).read_text().splitlines():
+                key, pid, start, status = line.split(" ")
+                found[key, int(pid), int(start)] = None if status == "-" else int(status)
+        return found
 
     # telling --------------------------------------------------------------------------------------------------
 

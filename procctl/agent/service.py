@@ -75,6 +75,8 @@ __all__ = ["AgentService"]
 
 _SWEEP = 100
 """Processes whose statistics are sampled in one turn of the loop."""
+_RECORD_AGAIN = 1.0
+"""Seconds after which it is tried again to put down what could not be."""
 _LINGER = 60.0
 """Seconds for which an answer is kept for a client whose link was lost."""
 
@@ -118,6 +120,10 @@ class AgentService:
         self._closed = False
         self.journal: Journal | None = None
         self._unrecorded: dict[str, str] = {}
+        """What could not be put down as it is: by uuid, and why."""
+        self._unforgotten: set[str] = set()
+        """What was deleted, and is recorded still."""
+        self._recording_again = False
         self._restoring = False
 
     # answering ------------------------------------------------------------------------------------------------
@@ -293,12 +299,38 @@ class AgentService:
                 self.hands.perform(uuid, effect)
 
     def _record(self, uuid: str) -> None:
-        """Put it down; what cannot be is not started."""
+        """Put it down; what cannot be is not started, and is put down when that is possible again."""
         self._unrecorded.pop(uuid, None)
         if self.journal is not None:
             trouble = self.journal.save(self.host.processes[uuid], self.hands.ident(uuid))
             if trouble:
                 self._unrecorded[uuid] = trouble
+                self._record_later()
+
+    def _forget_record(self, uuid: str) -> None:
+        self._unrecorded.pop(uuid, None)
+        self._unforgotten.discard(uuid)
+        if self.journal is not None and self.journal.forget(uuid):
+            self._unforgotten.add(uuid)
+            self._record_later()
+
+    def _record_later(self) -> None:
+        if not self._recording_again:
+            self._recording_again = True
+            self._timers.after(_RECORD_AGAIN, self._record_again)
+
+    def _record_again(self) -> None:
+        """One is tried, and where that goes well all the others."""
+        self._recording_again = False
+        if self._closed:
+            return
+        for uuid in (*self._unforgotten, *self._unrecorded):
+            if uuid in self._unforgotten:
+                self._forget_record(uuid)
+            else:
+                self._record(uuid)
+            if self._recording_again:
+                return
 
     def restore(self, process: Process) -> None:
         """A process that an earlier agent has recorded."""
@@ -340,9 +372,7 @@ class AgentService:
 
     def _vanished(self, process: Process) -> None:
         self.hands.vanished(process.uuid)
-        self._unrecorded.pop(process.uuid, None)
-        if self.journal is not None:
-            self.journal.forget(process.uuid)
+        self._forget_record(process.uuid)
         del self._shown[process.uuid]
         now = self._ground.now()
         self._timeline.put(
