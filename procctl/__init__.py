@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .core.happenings import Removed as Removed
     from .core.happenings import Snapshot as Snapshot
     from .core.happenings import StateChanged as StateChanged
+    from .core.reach import Reach as Reach
     from .core.records import ExitRecord as ExitRecord
     from .core.records import Item as Item
     from .core.registry import Registry as Registry
@@ -71,6 +72,7 @@ _WHERE = {
     "ProcctlError": "errors",
     "Process": "service.process",
     "ProcessSpec": "core.specs",
+    "Reach": "core.reach",
     "Refused": "errors",
     "Registered": "core.happenings",
     "Registry": "core.registry",
@@ -113,6 +115,7 @@ __all__ = [
     "ProcctlError",
     "Process",
     "ProcessSpec",
+    "Reach",
     "Refused",
     "Registered",
     "Registry",

@@ -28,6 +28,7 @@ PUBLIC = [
     "ProcctlError",
     "Process",
     "ProcessSpec",
+    "Reach",
     "Refused",
     "Registered",
     "Registry",

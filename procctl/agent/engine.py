@@ -105,7 +105,13 @@ class Engine:
         self._state: StateFolder | None = None
         self._tools = self._make_tools(ground)
         welcome = Welcome(name=self._name, role="agent", version=__version__)
-        self._links = Links(welcome, service, self._hello, lambda session: self.inner.report.begin(session))
+        self._links = Links(
+            welcome,
+            service,
+            self._hello,
+            lambda session: self.inner.report.begin(session),
+            lambda: self.inner.report.spread,
+        )
         self._own = _OwnGate(self) if self._join is None else None
         top = self._links.line(self._join) if self._join is not None else self._own
         assert top is not None

@@ -92,7 +92,7 @@ class AgentService:
         self.epoch = epoch
         self.host = Host(name, ground.rng)
         self.hands = Hands(tools, lambda uuid: self.host.processes[uuid], self.feed, timers.after, self._troubled)
-        self.report = Report(name, self._items)
+        self.report = Report(name, self._items, timers.after, ground.rng.random)
         self._ground = ground
         self._timers = timers
         self._top = top

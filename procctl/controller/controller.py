@@ -50,6 +50,7 @@ from ..core.messages import (
     Done,
     Events,
     Failure,
+    Heard,
     Heartbeat,
     Hello,
     HostInfo,
@@ -60,21 +61,22 @@ from ..core.messages import (
     Restart,
     Signal,
     Start,
-    StateChanged,
     Status,
     Stop,
     Welcome,
 )
+from ..core.reach import Reach
 from ..core.registry import About, Registry
 from ..core.rights import OWNER, refused
 from ..errors import Closed, refusal
 from ..link.doorkeeper import Doorkeeper
 from ..link.pair import pair
 from ..link.reception import Reception
-from ..link.session import Session
+from ..link.session import Session, bounded
 from ..service.fleet import Fleet
 from ..service.timeline import Timeline
 from ..version import __version__
+from .attendance import Attendance
 from .links import AgentLink
 from .outputs import Outputs, onward_of
 
@@ -93,6 +95,7 @@ class Controller(Fleet):
         approval: Policies that decide who may run, see `procctl.core.approval`.
         auth: The files of the credentials that its listeners know. None: there are none, so nobody gets in where a
             transport proves nothing.
+        reach: What is done about hosts that do not respond; None: they are shown as such.
 
     Raises (when entered):
         BadConfig: A URL, a policy or a token file cannot be used.
@@ -108,6 +111,7 @@ class Controller(Fleet):
         listen: str | Sequence[str | Listener] = (),
         approval: Sequence[Policy] = (),
         auth: Auth | None = None,
+        reach: Reach | None = None,
     ) -> None:
         super().__init__(self)
         self.name = name
@@ -122,6 +126,15 @@ class Controller(Fleet):
         self._timers = Timers()
         self.door = Doorkeeper(Gate(self._policies, self.registry), _now, self._timers.after, self._revoke)
         self._reception = Reception(self, self._attach, auth=auth)
+        self._attendance = Attendance(
+            self.registry,
+            self._links,
+            reach or Reach(),
+            now=_now,
+            later=self._timers.after,
+            happened=self._happened,
+            moved=lambda: self._outputs.changed(),
+        )
         self._outputs = Outputs(name, self.registry, self._links, lambda: self._closed)
         self._timeline = Timeline(os.urandom(6).hex())
         self._block: Block | None = None
@@ -255,10 +268,11 @@ class Controller(Fleet):
     def _heard(self, host: HostInfo) -> HostInfo:
         """Signs of life do not pass through the registry."""
         link = self._links.get(host.name)
-        return host if link is None else evolve(host, heard=_now().wall - link.session.silent)
+        if link is None or host.state == "silent":
+            return host
+        return evolve(host, heard=max(host.heard, _now().wall - link.session.silent))
 
     def _info(self) -> AgentInfo:
-        items = self.registry.processes()
         return AgentInfo(
             name=self.name,
             role="controller",
@@ -266,8 +280,8 @@ class Controller(Fleet):
             version=__version__,
             started=self._started,
             urls=self._reception.urls,
-            processes=len(items),
-            running=sum(1 for item in items if item.pid),
+            processes=self.registry.count,
+            running=self.registry.running,
         )
 
     # streams --------------------------------------------------------------------------------------------------
@@ -299,35 +313,30 @@ class Controller(Fleet):
             return theirs
         if known is not None:
             known.session.end("the same agent has come again")
-        link = self._links[hello.name] = AgentLink(self, session, hello.name, hello.epoch)
-        self._happened(self.registry.joined(hello.name, _about(session.caller, session, hello), _now().wall))
+        link = AgentLink(self, session, hello.name, hello.epoch, bounded(hello.heartbeat) / 2)
+        self._attendance.joined(link, _about(session.caller, session, hello))
         self.door.perform(self.door.gate.adopt(hello.name, hello.epoch, hello.leases, _now()))
         for lease, by in self.door.gate.revoking(hello.name):
             self._revoke(lease, by)
         assert self._block is not None
         self._block.start_soon(self._watch, link)
-        return link, welcome
+        if not link.often:
+            return link, welcome
+        link.every = self._attendance.pace(link.often).every
+        return link, evolve(welcome, heartbeat=2 * link.every)
 
     async def _watch(self, link: AgentLink) -> None:
         await link.session.gone.wait()
-        if self._links.get(link.host) is link:
-            del self._links[link.host]
-            if link.host in self.registry.hosts:
-                self._happened(self.registry.lose(link.host, _now().wall))
-            self._outputs.changed()
+        self._attendance.gone(link)
 
-    def heard(self, host: str, beat: Heartbeat) -> None:
-        """An agent has said what changed."""
-        if host in self.registry.hosts:
-            events = self.registry.heard(host, beat, _now().wall)
-            self._happened(events)
-            if beat.whole or any(not isinstance(event, StateChanged) for event in events):
-                self._outputs.changed()
+    def heard(self, link: AgentLink, beat: Heartbeat) -> Heard:
+        """An agent has said what changed, or that nothing has."""
+        return self._attendance.heard(link, beat)
 
-    def left(self, host: str) -> None:
+    def left(self, link: AgentLink) -> None:
         """An agent has ended in an orderly way: all that it ran is stopped."""
-        self._happened(self.registry.leave(host, _now().wall))
-        self.door.perform(self.door.gate.adopt(host, "", (), _now()))
+        self._attendance.left(link)
+        self.door.perform(self.door.gate.adopt(link.host, "", (), _now()))
 
     def _happened(self, events: Sequence[AnyEvent]) -> None:
         for event in events:

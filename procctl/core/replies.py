@@ -20,6 +20,7 @@ __all__ = [
     "Done",
     "Failure",
     "Grant",
+    "Heard",
     "HeldForPerson",
     "HostInfo",
     "HostList",
@@ -94,6 +95,24 @@ class Welcome(Value):
     role: str
     version: str = ""
     heartbeat: float = 0.0
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Heard(Value):
+    """The answer to a heartbeat. Fields that have nothing new to say are left out.
+
+    Attributes:
+        beat: Which one, where something is wanted.
+        want: ``whole``: what was told cannot be followed; all that there is, please.
+        every: Seconds between heartbeats from now on; 0: as before. See `procctl.core.pace`.
+        spread: Seconds within which to come back, at a moment of chance, if the link is lost; None: as before.
+    """
+
+    kind: ClassVar[str] = "heard"
+    beat: int = 0
+    want: Literal["", "whole"] = ""
+    every: float = 0.0
+    spread: float | None = None
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -193,8 +212,10 @@ class HostInfo(Value):
 
     Attributes:
         name: Of the host.
-        state: ``joined``; ``lost``: its link is gone and it has not said goodbye; ``here``: an agent about itself.
+        state: ``joined``; ``silent``: its link is there and nothing comes; ``lost``: its link is gone and it has not
+            said goodbye; ``here``: an agent about itself.
         heard: When it was heard last, seconds since the epoch.
+        in_step: Whether what is known of its processes is what it had when it was heard last.
         epoch: Which run of its agent.
         version: Of its procctl.
         address: Where its link comes from.
@@ -207,8 +228,9 @@ class HostInfo(Value):
     """
 
     name: str
-    state: Literal["joined", "lost", "here"]
+    state: Literal["joined", "silent", "lost", "here"]
     heard: Wall
+    in_step: bool = True
     epoch: str = ""
     version: str = ""
     address: str = ""
@@ -245,4 +267,4 @@ class Failure(Value):
     hint: str = ""
 
 
-AnyReply = Batch | Welcome | Grant | Refusal | HeldForPerson | Inbox | AgentInfo | HostList | Done | Failure
+AnyReply = Batch | Welcome | Heard | Grant | Refusal | HeldForPerson | Inbox | AgentInfo | HostList | Done | Failure

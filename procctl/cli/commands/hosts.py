@@ -15,7 +15,7 @@ from ..show import console
 
 __all__ = ["hosts"]
 
-_STYLE = {"joined": "green", "here": "green", "lost": "red"}
+_STYLE = {"joined": "green", "here": "green", "silent": "yellow", "lost": "red"}
 
 
 @click.command()
