@@ -53,6 +53,7 @@ from ..core.process import Process
 from ..core.records import Item
 from ..core.states import Phase, State
 from ..core.value import evolve
+from ..core.watchdog import seen
 from ..errors import Refused
 from ..service.timeline import Timeline
 from .adopting import described
@@ -326,7 +327,7 @@ class AgentService:
     def _changed(self, uuid: str) -> None:
         process = self.host.processes[uuid]
         now = self._ground.now()
-        old, new = self._shown[uuid], process.phase.state
+        old, new = self._shown[uuid], seen(process)[0]
         self._shown[uuid] = new
         if not process.pid:
             self._stats.forget(uuid)

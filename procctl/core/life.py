@@ -59,6 +59,10 @@ class Process(Value):
         asked_it: How many questions of somebody's it has had.
         questions: The open ones: the number of each and the key of its command.
         trouble: Of its files; see `Item.trouble`.
+        watch: How many watches there have been; the serial of the last.
+        armed: `Now.boot` of the beginning of the present wait for a word of it.
+        spoke: `Now.boot` of what it said last.
+        mute: Since when it has been silent for too long (`Now.wall`), or None.
     """
 
     uuid: str
@@ -100,6 +104,10 @@ class Process(Value):
     asked_it: int = 0
     questions: tuple[tuple[int, str], ...] = ()
     trouble: str = ""
+    watch: int = 0
+    armed: float = 0.0
+    spoke: float = 0.0
+    mute: float | None = None
 
 
 Step = tuple[Process, list[Effect]]

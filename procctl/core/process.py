@@ -57,6 +57,7 @@ from .restart import Again, End, GiveUp, after_end
 from .specs import SHUTDOWN
 from .states import RESTING, TABLE, Phase
 from .value import evolve
+from .watchdog import TIMER, due, watch
 from .words import SHUT_DOWN
 
 __all__ = ["Process", "Step", "step"]
@@ -95,7 +96,7 @@ def step(p: Process, event: Event, now: Now) -> Step:
     if q.phase is not p.phase:
         if q.phase not in cell:
             raise IllegalEvent(f"{p.name}: {event} leads from {p.phase.detail} to {q.phase.detail}, which is no cell")
-        q = evolve(q, since=now.wall)
+        q = evolve(q, since=now.wall, mute=None)
         effects.append(Changed())
     return q, effects
 
@@ -304,6 +305,8 @@ def _next_signal(p: Process, now: Now) -> Step:
 
 
 def _timer_fired(p: Process, event: TimerFired, now: Now) -> Step:
+    if event.timer == TIMER:
+        return _watched(p, event.serial, now)
     if event.serial != p.timer:
         return p, []
     match event.timer, p.phase:
@@ -320,6 +323,15 @@ def _timer_fired(p: Process, event: TimerFired, now: Now) -> Step:
     return p, []
 
 
+def _watched(p: Process, serial: int, now: Now) -> Step:
+    q, effects, silent = due(p, serial, now)
+    assert not silent or p.spec.watchdog is not None
+    if not silent or p.spec.watchdog is None or p.spec.watchdog.on_silence == "show":
+        return q, effects
+    steps = () if p.spec.watchdog.on_silence == "kill" else p.spec.stop.steps
+    return _stop(evolve(p, cause=silent), steps, silent, now)
+
+
 # another agent ------------------------------------------------------------------------------------------------
 
 
@@ -331,8 +343,11 @@ def _resumed(p: Process, event: Resumed, now: Now) -> Step:
             return _spawned(p, Spawned(event.pid), now)
         case P.STARTING:
             return _never_spawned(p, now)
-        case P.UP if p.spec.ready is not None and not p.ready:
-            return evolve(p, checks=p.checks + 1), [CheckReady(p.checks + 1)]
+        case P.UP:
+            q, effects = watch(p, now)
+            if p.spec.ready is None or p.ready:
+                return q, effects
+            return evolve(q, checks=p.checks + 1), [*effects, CheckReady(p.checks + 1)]
         case P.RESUMING | P.PAUSING:
             return ask_again(p)
         case P.STOPPING:
