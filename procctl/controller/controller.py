@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from types import TracebackType
@@ -69,6 +69,7 @@ from ..core.reach import Reach
 from ..core.registry import About, Registry
 from ..core.rights import OWNER, refused
 from ..errors import Closed, refusal
+from ..link.consultant import Consultant, Entrance
 from ..link.doorkeeper import Doorkeeper
 from ..link.pair import pair
 from ..link.reception import Reception
@@ -124,7 +125,10 @@ class Controller(Fleet):
         self._waiting: dict[str, tuple[Pending, Call]] = {}
         self._numbers = 0
         self._timers = Timers()
-        self.door = Doorkeeper(Gate(self._policies, self.registry), _now, self._timers.after, self._revoke)
+        self._consultant = Consultant(self._policies, self.registry, self._begin)
+        gate = Gate(self._consultant.policies, self.registry)
+        self.door = Doorkeeper(gate, _now, self._timers.after, self._revoke)
+        self.entrance: Entrance = self._consultant.before(self.door)
         self._reception = Reception(self, self._attach, auth=auth)
         self._attendance = Attendance(
             self.registry,
@@ -295,6 +299,10 @@ class Controller(Fleet):
             async with self._outputs.read(request, caller) as chunks:
                 yield chunks
 
+    def _begin(self, task: Callable[..., Awaitable[None]], *args: object) -> None:
+        assert self._block is not None
+        self._block.start_soon(task, *args)
+
     # agents ---------------------------------------------------------------------------------------------------
 
     def _attach(self, session: Session, hello: Hello | None) -> tuple[Service, Welcome] | Failure:
@@ -315,6 +323,7 @@ class Controller(Fleet):
             known.session.end("the same agent has come again")
         link = AgentLink(self, session, hello.name, hello.epoch, bounded(hello.heartbeat) / 2)
         self._attendance.joined(link, _about(session.caller, session, hello))
+        self._consultant.gone(hello.name, hello.epoch)
         self.door.perform(self.door.gate.adopt(hello.name, hello.epoch, hello.leases, _now()))
         for lease, by in self.door.gate.revoking(hello.name):
             self._revoke(lease, by)
@@ -336,6 +345,7 @@ class Controller(Fleet):
     def left(self, link: AgentLink) -> None:
         """An agent has ended in an orderly way: all that it ran is stopped."""
         self._attendance.left(link)
+        self._consultant.gone(link.host, "")
         self.door.perform(self.door.gate.adopt(link.host, "", (), _now()))
 
     def _happened(self, events: Sequence[AnyEvent]) -> None:

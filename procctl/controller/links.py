@@ -17,7 +17,7 @@ from ..core.messages import (
     LeaseWithdraw,
     Permit,
 )
-from ..link.doorkeeper import Doorkeeper
+from ..link.consultant import Entrance
 from ..link.session import Session
 
 __all__ = ["Above", "AgentLink"]
@@ -26,7 +26,7 @@ __all__ = ["Above", "AgentLink"]
 class Above(Protocol):
     """What a link needs of its controller."""
 
-    door: Doorkeeper
+    entrance: Entrance
 
     def heard(self, link: AgentLink, beat: Heartbeat) -> Heard: ...
     def left(self, link: AgentLink) -> None: ...
@@ -61,11 +61,11 @@ class AgentLink:
             case Permit() as permit:
                 # an agent asks for its own host and no other, and its numbers are its own
                 bound = evolve(permit, hostname=self.host, rid=self._number(permit.rid))
-                return self._above.door.submit(bound, call.caller, self.epoch)
+                return self._above.entrance.submit(bound, call.caller, self.epoch)
             case LeaseWithdraw(rid=rid):
-                return self._above.door.submit(LeaseWithdraw(rid=self._number(rid)), call.caller, self.epoch)
+                return self._above.entrance.submit(LeaseWithdraw(rid=self._number(rid)), call.caller, self.epoch)
             case LeaseExited() as exited:
-                return self._above.door.submit(exited, call.caller, self.epoch, self.host)
+                return self._above.entrance.submit(exited, call.caller, self.epoch, self.host)
             case Goodbye():
                 self._above.left(self)
                 return Pending.of(Done())

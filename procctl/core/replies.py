@@ -153,6 +153,7 @@ class Approval(Value):
         asker: Who asked for the start.
         since: When, seconds since the epoch.
         mode: The start mode.
+        until: When it counts as denied, seconds since the epoch; None: it waits for ever.
     """
 
     approval: str
@@ -162,6 +163,7 @@ class Approval(Value):
     asker: str
     since: Wall
     mode: Mode
+    until: Wall | None = None
 
 
 @frozen(kw_only=True, eq=False, repr=False)

@@ -110,6 +110,7 @@ class Doorkeeper:
             pending.settle(_reply(decided))
 
     def _inbox(self) -> tuple[Approval, ...]:
+        now = self._now()
         return tuple(
             Approval(
                 approval=rid,
@@ -119,6 +120,7 @@ class Doorkeeper:
                 asker=str(question.request.caller),
                 since=question.asked,
                 mode=question.request.mode,
+                until=None if question.deadline is None else now.wall + question.deadline - now.boot,
             )
             for rid, question in self.gate.open.items()
             if question.for_a_person
