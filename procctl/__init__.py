@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .core.approval import displace as displace
     from .core.approval import hosts as hosts
     from .core.auth import Auth as Auth
+    from .core.budget import RestartBudget as RestartBudget
     from .core.happenings import Lost as Lost
     from .core.happenings import Registered as Registered
     from .core.happenings import Removed as Removed
@@ -77,6 +78,7 @@ _WHERE = {
     "Registered": "core.happenings",
     "Registry": "core.registry",
     "Removed": "core.happenings",
+    "RestartBudget": "core.budget",
     "RestartSpec": "core.specs",
     "Snapshot": "core.happenings",
     "State": "core.states",
@@ -120,6 +122,7 @@ __all__ = [
     "Registered",
     "Registry",
     "Removed",
+    "RestartBudget",
     "RestartSpec",
     "Snapshot",
     "State",

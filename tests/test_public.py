@@ -33,6 +33,7 @@ PUBLIC = [
     "Registered",
     "Registry",
     "Removed",
+    "RestartBudget",
     "RestartSpec",
     "Snapshot",
     "State",

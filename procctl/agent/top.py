@@ -16,6 +16,7 @@ from ..core.messages import (
     LeaseExited,
     LeaseWithdraw,
     Permit,
+    Queued,
     Refusal,
 )
 from ..core.process import Process
@@ -57,6 +58,7 @@ class Asking:
             mode="force" if effect.force else spec.mode,
             scope=spec.scope,
             group=spec.group,
+            again=effect.again,
         )
         self._put(process, permit)
 
@@ -86,6 +88,9 @@ class Asking:
                 self._feed(uuid, ev.Denied(rid, why))
             case HeldForPerson(why=why):
                 self._feed(uuid, ev.Held(rid, why))
+                self._put(process, evolve(permit, patient=True))
+            case Queued(why=why):
+                self._feed(uuid, ev.Queued(rid, why))
                 self._put(process, evolve(permit, patient=True))
             case Failure(code=code, message=message):
                 self._feed(uuid, ev.Denied(rid, f"permission could not be asked for: {message}", code))

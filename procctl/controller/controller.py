@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -28,6 +29,7 @@ from ..aio.lane import Lane
 from ..aio.timers import Timers
 from ..core.approval import Policy, check_policies
 from ..core.auth import Auth
+from ..core.budget import RestartBudget
 from ..core.events import Now
 from ..core.fleet import FleetOut, Forward, Merged, Router
 from ..core.gate import Gate
@@ -60,6 +62,7 @@ from ..core.messages import (
     Reopen,
     Restart,
     Signal,
+    Snapshot,
     Start,
     Status,
     Stop,
@@ -80,6 +83,7 @@ from ..version import __version__
 from .attendance import Attendance
 from .links import AgentLink
 from .outputs import Outputs, onward_of
+from .turnstile import Turnstile
 
 __all__ = ["Controller"]
 
@@ -97,6 +101,7 @@ class Controller(Fleet):
         auth: The files of the credentials that its listeners know. None: there are none, so nobody gets in where a
             transport proves nothing.
         reach: What is done about hosts that do not respond; None: they are shown as such.
+        restarts: How many automatic restarts are under way in the fleet at a time; None: as many as there are.
 
     Raises (when entered):
         BadConfig: A URL, a policy or a token file cannot be used.
@@ -113,6 +118,7 @@ class Controller(Fleet):
         approval: Sequence[Policy] = (),
         auth: Auth | None = None,
         reach: Reach | None = None,
+        restarts: RestartBudget | None = None,
     ) -> None:
         super().__init__(self)
         self.name = name
@@ -128,7 +134,9 @@ class Controller(Fleet):
         self._consultant = Consultant(self._policies, self.registry, self._begin)
         gate = Gate(self._consultant.policies, self.registry)
         self.door = Doorkeeper(gate, _now, self._timers.after, self._revoke)
-        self.entrance: Entrance = self._consultant.before(self.door)
+        entrance = self._consultant.before(self.door)
+        self._turnstile = Turnstile(restarts, entrance, _now, self._timers.after)
+        self.entrance: Entrance = self._turnstile
         self._reception = Reception(self, self._attach, auth=auth)
         self._attendance = Attendance(
             self.registry,
@@ -351,6 +359,10 @@ class Controller(Fleet):
     def _happened(self, events: Sequence[AnyEvent]) -> None:
         for event in events:
             self._timeline.put(partial(_at, event))
+        if self._turnstile.counts:
+            for event in events:
+                if not isinstance(event, Snapshot):
+                    self._turnstile.saw(event.process)
 
     def _revoke(self, lease: Lease, by: str) -> None:
         link = self._links.get(lease.hostname)
@@ -378,4 +390,4 @@ def _at(event: AnyEvent, cursor: str) -> AnyEvent:
 
 
 def _now() -> Now:
-    return Now(anyio.current_time(), time.time())
+    return Now(anyio.current_time(), time.time(), random.random())

@@ -36,6 +36,7 @@ __all__ = [
     "Now",
     "QuestionAnswered",
     "QuestionAsked",
+    "Queued",
     "Record",
     "ReleaseLease",
     "ReopenLogs",
@@ -171,6 +172,14 @@ class Held(Event):
 
 
 @frozen(eq=False, repr=False)
+class Queued(Event):
+    """It is not its turn yet."""
+
+    rid: str
+    why: str
+
+
+@frozen(eq=False, repr=False)
 class Spawned(Event):
     pid: int
 
@@ -249,8 +258,11 @@ class Effect(Value):
 
 @frozen(eq=False, repr=False)
 class AskPermission(Effect):
+    """`again`: nobody has asked for this start."""
+
     rid: str
     force: bool = False
+    again: bool = False
 
 
 @frozen(eq=False, repr=False)

@@ -38,6 +38,7 @@ from .replies import (
     HostList,
     Inbox,
     Miss,
+    Queued,
     Refusal,
     Welcome,
 )
@@ -90,6 +91,7 @@ __all__ = [
     "Lost",
     "Miss",
     "Permit",
+    "Queued",
     "Refusal",
     "Registered",
     "Removed",
@@ -384,7 +386,7 @@ class Adopt(Request[Batch]):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class Permit(Request[Grant | Refusal | HeldForPerson]):
+class Permit(Request[Grant | Refusal | HeldForPerson | Queued]):
     """An agent asks whether a process may run now.
 
     Attributes:
@@ -395,11 +397,12 @@ class Permit(Request[Grant | Refusal | HeldForPerson]):
         mode: The start mode.
         scope: Where other holders count.
         group: Its group.
-        patient: Wait for a person's answer instead of being told that one was asked.
+        patient: Wait for a person's answer, or for its turn, instead of being told that it has to be waited for.
+        again: It is an automatic restart: nobody has asked for it.
     """
 
     command = "lease.permit"
-    replies = (Grant, Refusal, HeldForPerson)
+    replies = (Grant, Refusal, HeldForPerson, Queued)
     rid: str
     slot: str
     uuid: str
@@ -408,6 +411,7 @@ class Permit(Request[Grant | Refusal | HeldForPerson]):
     scope: Scope = "fleet"
     group: str = ""
     patient: bool = False
+    again: bool = False
 
 
 @frozen(kw_only=True, eq=False, repr=False)

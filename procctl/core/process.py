@@ -31,6 +31,7 @@ from .events import (
     Now,
     QuestionAnswered,
     QuestionAsked,
+    Queued,
     Record,
     ReleaseLease,
     RestartAsked,
@@ -113,6 +114,9 @@ def _start_asked(p: Process, event: StartAsked, now: Now) -> Step:
     asked = p.phase in (P.ASKING, P.IDLE) or (p.phase is P.STARTING and not p.stops)
     force = p.force or (event.force and not asked)
     p = evolve(p, wanted=True, by=event.by, force=force, starts=(*p.starts, event.key))
+    if p.phase is P.ASKING and p.why.code == QUEUED:  # what somebody asks for does not wait for its turn
+        q, effects = _question(p, now)
+        return q, [Withdraw(p.rid), *effects]
     if p.phase not in RESTING and p.phase not in (P.BACKOFF, P.IDLE):
         return p, []
     p = evolve(p, tries=0, history=(), timer=p.timer + 1)
@@ -198,6 +202,7 @@ def _signal_asked(p: Process, event: SignalAsked, now: Now) -> Step:
 # permission -----------------------------------------------------------------------------------------------------
 
 _HELD_HINT = "procctl approvals"
+QUEUED = "queued"
 
 
 def _ask(p: Process, now: Now) -> Step:
@@ -210,7 +215,7 @@ def _question(p: Process, now: Now) -> Step:
     rid = f"{p.uuid}#{p.asked + 1}"
     why = _why("asking", "waits for permission to run", p, now)
     q = evolve(p, phase=P.ASKING, rid=rid, asked=p.asked + 1, timer=p.timer + 1, why=why)
-    return q, [AskPermission(rid, p.force)]
+    return q, [AskPermission(rid, p.force, again=not p.starts)]
 
 
 def _granted(p: Process, event: Granted, now: Now) -> Step:
@@ -230,6 +235,12 @@ def _held(p: Process, event: Held, now: Now) -> Step:
         return p, []
     effects: list[Effect] = [Settle(key, "approval-pending", event.why, _HELD_HINT) for key in p.starts]
     return evolve(p, phase=P.HELD, starts=(), why=_why("held", event.why, p, now)), effects
+
+
+def _queued(p: Process, event: Queued, now: Now) -> Step:
+    if p.phase is not P.ASKING or event.rid != p.rid:
+        return p, []
+    return evolve(p, why=_why(QUEUED, event.why, p, now)), [Changed()]
 
 
 # a run ----------------------------------------------------------------------------------------------------------
@@ -524,6 +535,7 @@ _DECIDE: dict[type[Event], Callable[[Process, Any, Now], Step]] = {
     Granted: _granted,
     Denied: _denied,
     Held: _held,
+    Queued: _queued,
     Spawned: _spawned,
     SpawnFailed: _spawn_failed,
     BecameReady: _became_ready,

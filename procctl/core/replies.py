@@ -26,6 +26,7 @@ __all__ = [
     "HostList",
     "Inbox",
     "Miss",
+    "Queued",
     "Refusal",
     "Welcome",
 ]
@@ -138,6 +139,14 @@ class HeldForPerson(Value):
     """Not decided yet: a person was asked. Ask again with ``patient`` to wait for the answer."""
 
     kind: ClassVar[str] = "held"
+    why: str
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Queued(Value):
+    """Not its turn yet: too many automatic restarts are under way. Ask again with ``patient`` to wait for it."""
+
+    kind: ClassVar[str] = "queued"
     why: str
 
 
@@ -269,4 +278,6 @@ class Failure(Value):
     hint: str = ""
 
 
-AnyReply = Batch | Welcome | Heard | Grant | Refusal | HeldForPerson | Inbox | AgentInfo | HostList | Done | Failure
+AnyReply = (
+    Batch | Welcome | Heard | Grant | Refusal | HeldForPerson | Queued | Inbox | AgentInfo | HostList | Done | Failure
+)

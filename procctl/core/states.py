@@ -97,6 +97,7 @@ _LATE: dict[type[ev.Event], Cell] = {
     ev.Granted: IGNORE,
     ev.Denied: IGNORE,
     ev.Held: IGNORE,
+    ev.Queued: IGNORE,
     ev.TimerFired: IGNORE,
     ev.BecameReady: IGNORE,
     ev.NotReady: IGNORE,

@@ -40,6 +40,7 @@ KINDS = {
     ev.Granted: [ev.Granted("u#1", 9), ev.Granted("u#2", 9)],
     ev.Denied: [ev.Denied("u#1", "no"), ev.Denied("u#2", "no")],
     ev.Held: [ev.Held("u#1", "wait"), ev.Held("u#2", "wait")],
+    ev.Queued: [ev.Queued("u#1", "wait"), ev.Queued("u#2", "wait")],
     ev.Spawned: [ev.Spawned(55)],
     ev.SpawnFailed: [ev.SpawnFailed("no"), ev.SpawnFailed("no", passing=True)],
     ev.BecameReady: [ev.BecameReady(1), ev.BecameReady(2)],

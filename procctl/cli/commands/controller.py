@@ -11,6 +11,7 @@ import click
 from ...config.declared import Declared
 from ...config.lookup import load
 from ...controller.controller import Controller
+from ...core.budget import RestartBudget
 from ...core.reach import Reach
 from .. import exits
 from ..places import runtime_folder, socket_url
@@ -29,6 +30,9 @@ __all__ = ["controller"]
     "--on-silent", type=click.Choice(["show", "end"]), default="show", help="Then only show it, or end its link, too."
 )
 @click.option("--forget-after", type=DURATION, metavar="TIME", help="When a lost host is forgotten; default: never.")
+@click.option(
+    "--restarts", type=click.IntRange(min=1), metavar="N", help="Automatic restarts at a time; default: no bound."
+)
 @click.option("--name", default="controller", metavar="NAME", help="What it calls itself; default: controller.")
 @common
 def controller(
@@ -38,6 +42,7 @@ def controller(
     silent_after: float | None,
     on_silent: Literal["show", "end"],
     forget_after: float | None,
+    restarts: int | None,
 ) -> None:
     """A controller in the foreground. SIGTERM and SIGINT end it; what agents run, they go on running."""
     found = settings()
@@ -58,7 +63,8 @@ def controller(
 
         reach = Reach(silent_after=silent_after, on_silent=on_silent, forget_after=forget_after)
         auth = found.auth(declared.auth)
-        made = Controller(name, listen=urls, approval=declared.policies, auth=auth, reach=reach)
+        budget = None if restarts is None else RestartBudget(restarts)
+        made = Controller(name, listen=urls, approval=declared.policies, auth=auth, reach=reach, restarts=budget)
         async with made as running, anyio.create_task_group() as group:
             group.start_soon(on_signals, stop, again)
             if not found.quiet:
