@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping, Sequence
+from time import time
 
 from ..core.events import Now
 from ..core.messages import AnyEvent, Heard, Heartbeat, StateChanged
 from ..core.pace import Pace, step
 from ..core.reach import Reach
 from ..core.registry import About, Registry
+from ..core.replies import NOTHING_NEW
 from ..core.silence import Silence
 from .links import AgentLink
 
@@ -16,7 +18,6 @@ __all__ = ["Attendance"]
 
 MISSED = 3
 """Heartbeats."""
-_NOTHING_NEW = Heard()
 
 
 class Attendance:
@@ -94,17 +95,16 @@ class Attendance:
         host = link.host
         record = self._registry.hosts.get(host)
         if record is None or self._links.get(host) is not link:
-            return _NOTHING_NEW  # its last words: another link has taken its place, or it has said goodbye
-        now = self._now()
-        self._silence.heard(host, now.boot)
+            return NOTHING_NEW  # its last words: another link has taken its place, or it has said goodbye
+        self._silence.heard(host, link.session.heard)
         before = record.current
-        events, wanted = self._registry.heard(host, beat, now.wall)
+        events, wanted = self._registry.heard(host, beat, time())
         if events:
             self._happened(events)
         if record.current is not before or (events and any(not isinstance(event, StateChanged) for event in events)):
             self._moved()
         if not wanted and link.step == self._step:
-            return _NOTHING_NEW
+            return NOTHING_NEW
         return self._answer(link, beat, wanted)
 
     def _answer(self, link: AgentLink, beat: Heartbeat, wanted: bool) -> Heard:

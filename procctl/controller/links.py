@@ -17,10 +17,14 @@ from ..core.messages import (
     LeaseWithdraw,
     Permit,
 )
+from ..core.replies import NOTHING_NEW
 from ..link.consultant import Entrance
 from ..link.session import Session
 
 __all__ = ["Above", "AgentLink"]
+
+
+_QUIET = Pending.of(NOTHING_NEW)
 
 
 class Above(Protocol):
@@ -57,7 +61,8 @@ class AgentLink:
     def submit(self, call: Call) -> Pending:
         match call.request:
             case Heartbeat() as beat:
-                return Pending.of(self._above.heard(self, beat))
+                heard = self._above.heard(self, beat)
+                return _QUIET if heard is NOTHING_NEW else Pending.of(heard)
             case Permit() as permit:
                 # an agent asks for its own host and no other, and its numbers are its own
                 bound = evolve(permit, hostname=self.host, rid=self._number(permit.rid))

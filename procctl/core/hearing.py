@@ -49,6 +49,7 @@ class Told:
     current: bool = False
     _parts: list[Item] | None = field(default=None, init=False)
     _part: int = field(default=0, init=False)
+    _text: str = field(default="", init=False)  # of the digest, if it was asked for since it has changed
 
     @property
     def in_step(self) -> bool:
@@ -67,15 +68,17 @@ class Told:
             return self._snapshot(beat)
         if beat.beat <= self.beat and self.current:
             return [], False
-        self.seen = max(self.seen, beat.beat)
+        if beat.beat > self.seen:
+            self.seen = beat.beat
         if not self.whole or self._parts is not None or beat.beat != self.beat + 1:
             return [], True
         self.beat = beat.beat
         self.current = True
         changes = self._apply(beat) if beat.items or beat.gone else []
         if beat.digest:
-            self.differs = beat.digest != text_of(self.digest)
-        return changes, not self.in_step
+            self.differs = beat.digest != self._text and beat.digest != text_of(self.digest)
+            self._text = "" if self.differs else beat.digest
+        return changes, self.differs or self.seen != self.beat
 
     def _apply(self, beat: Heartbeat) -> list[Change]:
         changes: list[Change] = []
@@ -91,6 +94,7 @@ class Told:
             self.digest += hash_of(item) - (0 if old is None else hash_of(old))
             changes.append((old, item))
         self.digest &= MASK
+        self._text = ""
         return changes
 
     def _snapshot(self, beat: Heartbeat) -> tuple[list[Change], bool]:
@@ -117,6 +121,7 @@ class Told:
         changes: list[Change] = [(before[uuid], None) for uuid in sorted(before.keys() - self.items.keys())]
         changes += [(before.get(uuid), item) for uuid, item in self.items.items()]
         self.digest = sum(map(hash_of, self.items.values())) & MASK
+        self._text = ""
         self.beat, self.whole, self.current = beat.beat, True, True
         self.differs = bool(beat.digest) and beat.digest != text_of(self.digest)
         return changes

@@ -11,6 +11,7 @@ from .specs import Mode, ProcessSpec
 from .value import Value
 
 __all__ = [
+    "NOTHING_NEW",
     "AgentInfo",
     "AnyReply",
     "Approval",
@@ -114,6 +115,10 @@ class Heard(Value):
     want: Literal["", "whole"] = ""
     every: float = 0.0
     spread: float | None = None
+
+
+NOTHING_NEW = Heard()
+"""The answer to almost every heartbeat."""
 
 
 @frozen(kw_only=True, eq=False, repr=False)

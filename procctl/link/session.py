@@ -133,6 +133,11 @@ class Session:
         """Seconds since the peer was heard; signs of life count."""
         return anyio.current_time() - self._heard
 
+    @property
+    def heard(self) -> float:
+        """When that was, by the loop's clock."""
+        return self._heard
+
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Serve the link until it ends. Raises nothing but cancellation."""
         try:
