@@ -90,9 +90,9 @@ class Process:
         """Ask for what is true now."""
         return self._fleet._call(self._inner.refresh)
 
-    def start(self, *, force: bool = False, until: Until = "settled") -> Item:
+    def start(self, *, force: bool = False, standby: bool = False, until: Until = "settled") -> Item:
         """Start it; one that runs is left as it is."""
-        return self._fleet._call(lambda: self._inner.start(force=force, until=until))
+        return self._fleet._call(lambda: self._inner.start(force=force, standby=standby, until=until))
 
     def stop(self, grace: float | None = None, *, hard: bool = False, until: Until = "settled") -> ExitRecord | None:
         """Ask it to end, and return when nothing of it is left."""
@@ -195,6 +195,7 @@ class Fleet:
         group: str = "",
         all: bool = False,
         force: bool = False,
+        standby: bool = False,
         until: Until | None = None,
     ) -> tuple[Item, ...]: ...
 

@@ -14,8 +14,10 @@ import anyio
 import pytest
 from helpers import DEADLINE, MARK, PATIENCE, children, descriptors, marked
 
+BACKENDS = ("asyncio", "trio")
 
-@pytest.fixture(params=["asyncio", "trio"])
+
+@pytest.fixture(params=BACKENDS)
 def anyio_backend(request):
     return request.param
 
@@ -27,16 +29,20 @@ def nothing_left(monkeypatch):
     monkeypatch.setenv(MARK, mark)
     before = children(), descriptors()
     yield
-    gc.collect()
+    left = leftovers(before, mark)
+    if any(left):
+        gc.collect()
     limit = time.monotonic() + PATIENCE
-    while True:
-        left = children() - before[0], descriptors().items() - before[1].items(), marked(mark)
-        if not any(left) or time.monotonic() > limit:
-            break
+    while any(left := leftovers(before, mark)) and time.monotonic() < limit:
         time.sleep(0.02)
     for pid in left[2]:  # so that one test does not fail the next
         os.kill(pid, 9)
     assert left == (set(), set(), [])
+
+
+def leftovers(before, mark):
+    """Children, descriptors and descendants that are there now and were not before."""
+    return children() - before[0], descriptors().items() - before[1].items(), marked(mark)
 
 
 @pytest.fixture
@@ -47,18 +53,40 @@ def place():
 
 
 def pytest_configure(config):
-    """A shell starts what it puts into the background with SIGINT ignored, and so would all that a test starts."""
+    """What runs in the background or under nohup has signals ignored, and so would all that a test starts."""
     config.addinivalue_line("markers", "seconds(limit): a test that may take longer than others")
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.addinivalue_line(
+        "markers", "in_turn: a test that starts many programs: on one backend, but for `nox -s backends`"
+    )
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
-def pytest_collection_modifyitems(items):
-    """No asynchronous test waits for ever."""
+def pytest_collection_modifyitems(config, items):
+    """No asynchronous test waits for ever; those that go in turn go on one backend each, the next on the other."""
+    if os.environ.get("PROCCTL_BACKENDS") != "all":
+        left_out = in_turn(items)
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
     for item in items:
         if inspect.iscoroutinefunction(getattr(item, "obj", None)):
             longer = item.get_closest_marker("seconds")
             item.obj = limited(item.obj, longer.args[0] if longer else 2 * DEADLINE)
+
+
+def in_turn(items):
+    """The tests that have their turn on the other backend."""
+    found = {}
+    for item in items:
+        if item.get_closest_marker("in_turn") and "anyio_backend" in item.fixturenames:
+            found.setdefault((item.path, item.originalname), []).append(item)
+    return [
+        item
+        for number, same in enumerate(found.values())
+        for item in same
+        if item.callspec.params.get("anyio_backend") != BACKENDS[number % 2]
+    ]
 
 
 def limited(test, seconds):

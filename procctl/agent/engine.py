@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
@@ -15,7 +17,7 @@ from ..aio.block import Block
 from ..aio.timers import Timers
 from ..core.approval import Policy
 from ..core.gate import Gate
-from ..core.leases import Lease
+from ..core.leases import Inventory, Lease
 from ..core.matching import match_host
 from ..core.messages import (
     AgentInfo,
@@ -31,6 +33,7 @@ from ..core.messages import (
     HostList,
     Hosts,
     LeaseExited,
+    LeaseRevoke,
     LeaseWithdraw,
     Permit,
     Stop,
@@ -50,6 +53,9 @@ from .restore import restore
 from .service import AgentService
 from .stats import own_memory
 from .tools import Tools, make_tools
+
+if TYPE_CHECKING:
+    from ..link.session import Session
 
 __all__ = ["Engine"]
 
@@ -106,17 +112,11 @@ class Engine:
         self._state: StateFolder | None = None
         self._tools = self._make_tools(ground)
         welcome = Welcome(name=self._name, role="agent", version=__version__)
-        self._links = Links(
-            welcome,
-            service,
-            self._hello,
-            lambda session: self.inner.report.begin(session),
-            lambda: self.inner.report.spread,
-        )
+        self._links = Links(welcome, service, self._hello, self._joined, lambda: self.inner.report.spread)
         self._own = _OwnGate(self) if self._join is None else None
         top = self._links.line(self._join) if self._join is not None else self._own
         assert top is not None
-        self.inner = AgentService(self._name, self._epoch, ground, self._tools, self._timers, top)
+        self.inner = AgentService(self._name, self._epoch, ground, self._tools, self._timers, top, self._own is None)
         self.block = Block(f"the agent {self._name}", self._leave)
 
     def _make_tools(self, ground: Ground) -> Tools:
@@ -274,27 +274,23 @@ class Engine:
     def _pids(self) -> list[int]:
         return [p.pid for p in self.inner.host.processes.values() if p.pid]
 
+    def _joined(self, session: Session) -> None:
+        self.inner.report.begin(session)
+        self.inner.asking.joined()
+
     def _hello(self, heartbeat: float) -> Hello:
-        leases = tuple(
-            Lease(
-                token=p.token,
-                slot=p.name,
-                hostname=self._name,
-                uuid=p.uuid,
-                mode=p.spec.mode,
-                scope=p.spec.scope,
-                by=p.by,
-            )
-            for p in self.inner.host.processes.values()
-            if p.token
-        )
+        told = self.inner.guard.inventory(self._ground.now())
         return Hello(
             name=self._name,
             role="agent",
             version=__version__,
             heartbeat=heartbeat,
             epoch=self._epoch,
-            leases=leases,
+            leases=told.leases,
+            rids=told.rids,
+            asked=told.asked,
+            boot=told.boot,
+            knows=told.knows,
             features=self._ground.features.as_dict(),
         )
 
@@ -323,7 +319,8 @@ class _OwnGate:
 
     def adopt(self, name: str, epoch: str, leases: Sequence[Lease]) -> None:
         """What this agent holds from an earlier one stays held."""
-        self._door.perform(self._door.gate.adopt(name, epoch, leases, self._now()))
+        inventory = Inventory(hostname=name, run=epoch, leases=tuple(leases), asked=math.inf, knows=-math.inf)
+        self._door.adopt(inventory)
 
     def submit(self, call: Call) -> Pending:
         """Requests about admission."""
@@ -334,4 +331,4 @@ class _OwnGate:
 
     def _revoke(self, lease: Lease, by: str) -> None:
         caller = Caller(name=by or LOCAL.name, roles=OWNER)
-        self._engine.inner.submit(Call(request=Stop(uuid=lease.uuid, hard=True), caller=caller))
+        self._engine.inner.submit(Call(request=LeaseRevoke(token=lease.token, uuid=lease.uuid), caller=caller))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from attrs import field, frozen
 
 from ..core.events import Now
+from ..core.terms import Terms
 from .features import Features, probe
 
 __all__ = ["Ground", "boot_clock"]
@@ -30,12 +31,13 @@ def _features() -> Features:
 
 @frozen(kw_only=True)
 class Ground:
-    """Attributes: boot, wall: Clocks, in seconds. rng: Dice and ids. features: Of this kernel."""
+    """Attributes: boot, wall: Clocks, in seconds. rng: Dice and ids. features: Of this kernel. terms: Of leases."""
 
     boot: Callable[[], float] = boot_clock
     wall: Callable[[], float] = time.time
     rng: random.Random = field(factory=random.Random)  # seeded by the system; what it gives is no secret
     features: Features = field(factory=_features)
+    terms: Terms = Terms()
 
     def now(self) -> Now:
         """The present instant, with a roll of the dice."""

@@ -12,6 +12,7 @@ from ..aio.lane import Lane
 from ..aio.timers import Timers
 from ..aio.wake import Wake
 from ..core import events as ev
+from ..core.guard import Guard, Keep
 from ..core.host import (
     Answer,
     Appeared,
@@ -38,6 +39,7 @@ from ..core.messages import (
     Failure,
     Heartbeat,
     Kill,
+    LeaseRevoke,
     Logs,
     Registered,
     Removed,
@@ -51,7 +53,7 @@ from ..core.messages import (
 )
 from ..core.process import Process
 from ..core.records import Item
-from ..core.states import Phase, State
+from ..core.states import RESTING, Phase, State
 from ..core.value import evolve
 from ..core.watchdog import seen
 from ..errors import Refused
@@ -60,11 +62,13 @@ from .adopting import described
 from .found import Found
 from .ground import Ground
 from .hands import Hands
+from .identity import boot_id
 from .journal import Journal
 from .output.output import Output
 from .output.reader import Reader
 from .report import Report
 from .stats import Stats
+from .sweep import Sweep
 from .tools import Tools
 from .top import Asking, Top
 
@@ -86,9 +90,12 @@ class AgentService:
         tools: What bodies work with.
         timers: Calls later.
         top: Answers questions for permission.
+        joined: Whether that is a controller.
     """
 
-    def __init__(self, name: str, epoch: str, ground: Ground, tools: Tools, timers: Timers, top: Top) -> None:
+    def __init__(
+        self, name: str, epoch: str, ground: Ground, tools: Tools, timers: Timers, top: Top, joined: bool = False
+    ) -> None:
         self.name = name
         self.epoch = epoch
         self.host = Host(name, ground.rng)
@@ -97,7 +104,10 @@ class AgentService:
         self._ground = ground
         self._timers = timers
         self._top = top
-        self._asking = Asking(name, top, self.feed)
+        self.guard = Guard(name, boot_id(), epoch, ground.terms)
+        later = timers.after if joined else None
+        self.asking = Asking(name, self.guard, top, ground.now, self.feed, self._keep, later)
+        self._sweep = Sweep(tools.census, timers.after, self.asking.release)
         self._lane: Lane[HostOut] = Lane(self._perform)
         self._timeline = Timeline(epoch)
         self._stats = Stats(tools.features)
@@ -138,6 +148,9 @@ class AgentService:
                 return self._top.submit(call)
             case Heartbeat():
                 return Pending.of(Done())
+            case LeaseRevoke(token=token, uuid=uuid):
+                self._revoke(uuid, token, str(call.caller))
+                return Pending.of(Done())
         text = f"an agent does not answer {request.command}"
         return Pending.of(Failure(code="unknown-command", message=text))
 
@@ -160,6 +173,14 @@ class AgentService:
                 call.deadline, lambda: self._lane.decide(lambda: self.host.expire(key, self._ground.now()))
             )
         return pending
+
+    def _revoke(self, uuid: str, token: int, by: str) -> None:
+        """What runs on that lease has to end, and nothing else."""
+        process = self.host.processes.get(uuid)
+        if process is not None and process.token == token:
+            self.feed(uuid, ev.StopAsked("", by, None, True))
+        elif process is None or process.phase in RESTING:
+            self._sweep.begin(uuid, token)
 
     def _passing_key(self) -> str:
         self._passing += 1
@@ -224,6 +245,7 @@ class AgentService:
     def close(self) -> None:
         """All has ended: streams come to their ends."""
         self._closed = True
+        self.asking.close()
         self._timeline.close()
         for wake in self._newcomers:
             wake.set()
@@ -261,11 +283,11 @@ class AgentService:
             case ev.Spawn() if uuid in self._unrecorded:
                 self.feed(uuid, ev.SpawnFailed(self._unrecorded[uuid], passing=True))
             case ev.AskPermission():
-                self._asking.ask(self.host.processes[uuid], effect)
+                self.asking.ask(self.host.processes[uuid], effect)
             case ev.Withdraw(rid):
-                self._asking.withdraw(self.host.processes[uuid], rid)
+                self.asking.withdraw(self.host.processes[uuid], rid)
             case ev.ReleaseLease(token):
-                self._asking.release(token)
+                self.asking.release(uuid, token)
             case ev.StartTimer(timer, serial, after):
                 self._timers.after(after, partial(self.feed, uuid, ev.TimerFired(timer, serial)))
             case _:
@@ -286,11 +308,18 @@ class AgentService:
             self._lane.decide(lambda: self.host.restore(process))
         finally:
             self._restoring = False
+        self.asking.restore(process, None, 0.0)
+
+    def _keep(self, keep: Keep) -> None:
+        """Nobody has it yet."""
 
     def resume(self, uuid: str, found: Found | None) -> None:
         """Go on with it; `found` is its run, if there is one."""
         if found is None:
-            self.feed(uuid, ev.Resumed())
+            if self.host.processes[uuid].phase is Phase.STARTING:  # it may have run, and have left something
+                self._sweep.clear(uuid, lambda: self.feed(uuid, ev.Resumed()))
+            else:
+                self.feed(uuid, ev.Resumed())
             return
         p = self.host.processes[uuid]
         run = p.runs + 1 if p.phase is Phase.STARTING else p.runs
@@ -326,6 +355,7 @@ class AgentService:
 
     def _changed(self, uuid: str) -> None:
         process = self.host.processes[uuid]
+        self.guard.changed(process)
         now = self._ground.now()
         old, new = self._shown[uuid], seen(process)[0]
         self._shown[uuid] = new

@@ -161,6 +161,11 @@ PROCESS: dict[str, Key] = {
     "instances": Key(INT, "how many; slots NAME.1, NAME.2, …; default: 1"),
     "mode": Key(_MODE, "how many of a slot may run in the fleet; default: many"),
     "scope": Key(one_of("fleet", "host"), "where other holders of the slot count; default: fleet"),
+    "level": Key(
+        one_of("lease", "strict"),
+        "what becomes of a slot for one whose host is lost: free after a time, or kept; default: lease",
+    ),
+    "standby": Key(BOOL, "whether it waits for the holder of its slot to end; default: false, it is refused"),
     "admission": Key(BOOL, "whether to ask for permission; default: yes"),
     "restart": Key(
         either(lambda v: _POLICY if isinstance(v, str) else RESTART, (_POLICY, RESTART), "a policy"),
@@ -197,6 +202,10 @@ AUTH = table(
                 }
             ),
             "for https and amqps",
+        ),
+        "amqp": Key(
+            table({"password_file": Key(TEXT, "a file whose only line is the password at the broker")}),
+            "for amqp and amqps",
         ),
     }
 )

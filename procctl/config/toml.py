@@ -87,8 +87,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _auth(keys: dict[str, Any], path: Path) -> Auth:
     """Its files are relative to the file that names them."""
-    tls = keys.get("tls", {})
-    found = {"token_file": keys.get("token_file", ""), **{key: tls.get(key, "") for key in ("cert", "key", "ca")}}
+    found = {"token_file": keys.get("token_file", ""), **keys.get("tls", {}), **keys.get("amqp", {})}
     folder = path.resolve().parent
     return Auth(**{key: str(folder / Path(file).expanduser()) for key, file in found.items() if file})
 
@@ -128,7 +127,11 @@ def _process(name: str, keys: dict[str, Any], folder: Path, place: Place) -> Pro
     depends_on = keys.get("depends_on", {})
     if isinstance(depends_on, tuple):
         depends_on = dict.fromkeys(depends_on, "started")
-    plain = {key: keys[key] for key in ("group", "instances", "mode", "scope", "admission") if key in keys}
+    plain = {
+        key: keys[key]
+        for key in ("group", "instances", "mode", "scope", "level", "standby", "admission")
+        if key in keys
+    }
     return ProcessSpec(
         name=name,
         command=command,

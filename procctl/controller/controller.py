@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import time
@@ -34,7 +35,7 @@ from ..core.events import Now
 from ..core.fleet import FleetOut, Forward, Merged, Router
 from ..core.gate import Gate
 from ..core.host import HostRequest
-from ..core.leases import Lease
+from ..core.leases import Inventory, Lease
 from ..core.messages import (
     Add,
     Adopt,
@@ -59,6 +60,7 @@ from ..core.messages import (
     HostList,
     Hosts,
     Kill,
+    LeaseRevoke,
     Reopen,
     Restart,
     Signal,
@@ -332,9 +334,7 @@ class Controller(Fleet):
         link = AgentLink(self, session, hello.name, hello.epoch, bounded(hello.heartbeat) / 2)
         self._attendance.joined(link, _about(session.caller, session, hello))
         self._consultant.gone(hello.name, hello.epoch)
-        self.door.perform(self.door.gate.adopt(hello.name, hello.epoch, hello.leases, _now()))
-        for lease, by in self.door.gate.revoking(hello.name):
-            self._revoke(lease, by)
+        self.door.adopt(link.inventory(hello))
         assert self._block is not None
         self._block.start_soon(self._watch, link)
         if not link.often:
@@ -354,7 +354,7 @@ class Controller(Fleet):
         """An agent has ended in an orderly way: all that it ran is stopped."""
         self._attendance.left(link)
         self._consultant.gone(link.host, "")
-        self.door.perform(self.door.gate.adopt(link.host, "", (), _now()))
+        self.door.adopt(Inventory(hostname=link.host, run="", asked=math.inf, knows=-math.inf))
 
     def _happened(self, events: Sequence[AnyEvent]) -> None:
         for event in events:
@@ -369,7 +369,7 @@ class Controller(Fleet):
         if link is None:
             return  # it is told when it comes back; until then its lease is held
         caller = Caller(name=self.name, on_behalf=by, roles=OWNER)
-        link.session.submit(Call(request=Stop(uuid=lease.uuid, hard=True), caller=caller))
+        link.session.submit(Call(request=LeaseRevoke(token=lease.token, uuid=lease.uuid), caller=caller))
 
 
 def _about(caller: Caller, session: Session, hello: Hello) -> About:

@@ -7,13 +7,16 @@ from typing import Protocol
 from attrs import evolve
 
 from ..abc import Call, Caller, Items, Pending
+from ..core.leases import Inventory
 from ..core.messages import (
     AnyStream,
     Done,
     Goodbye,
     Heard,
     Heartbeat,
+    Hello,
     LeaseExited,
+    LeaseRenew,
     LeaseWithdraw,
     Permit,
 )
@@ -71,10 +74,25 @@ class AgentLink:
                 return self._above.entrance.submit(LeaseWithdraw(rid=self._number(rid)), call.caller, self.epoch)
             case LeaseExited() as exited:
                 return self._above.entrance.submit(exited, call.caller, self.epoch, self.host)
+            case LeaseRenew(rids=rids) as renew:
+                bound_too = evolve(renew, rids=tuple(map(self._number, rids)))
+                return self._above.entrance.submit(bound_too, call.caller, self.epoch, self.host)
             case Goodbye():
                 self._above.left(self)
                 return Pending.of(Done())
         return self._above.submit(call)
+
+    def inventory(self, hello: Hello) -> Inventory:
+        """What its hello says that it holds."""
+        return Inventory(
+            hostname=self.host,
+            run=hello.epoch,
+            leases=tuple(evolve(lease, rid=self._number(lease.rid) if lease.rid else "") for lease in hello.leases),
+            rids=tuple(map(self._number, hello.rids)),
+            asked=hello.asked,
+            boot=hello.boot,
+            knows=hello.knows,
+        )
 
     def stream(self, request: AnyStream, caller: Caller) -> Items:
         return self._above.stream(request, caller)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from attrs import evolve as attrs_evolve
 from attrs import frozen
 
 from ..abc import Caller, Pending
 from ..core.budget import Budget, RestartBudget
 from ..core.events import Now
-from ..core.messages import AnyReply, Grant, HeldForPerson, LeaseWithdraw, Permit, Queued
+from ..core.messages import AnyReply, Grant, HeldForPerson, LeaseRenew, LeaseWithdraw, Permit
 from ..core.records import Item
 from ..core.value import evolve
 from ..link.consultant import Entrance
@@ -24,7 +25,7 @@ class _Asker:
 
     request: Permit
     caller: Caller
-    epoch: str
+    run: str
     pending: Pending
 
 
@@ -58,19 +59,23 @@ class Turnstile:
         """Whether there is a bound."""
         return self._budget is not None
 
-    def submit(self, request: AdmissionRequest, caller: Caller, epoch: str = "", hostname: str = "") -> Pending:
+    def submit(self, request: AdmissionRequest, caller: Caller, run: str = "", hostname: str = "") -> Pending:
         """Take a request; see `procctl.abc.Service.submit`."""
         if self._budget is None:
-            return self._next.submit(request, caller, epoch, hostname)
+            return self._next.submit(request, caller, run, hostname)
         match request:
             case Permit(again=True):
-                return self._ask(self._budget, request, caller, epoch)
+                return self._ask(self._budget, request, caller, run)
             case LeaseWithdraw(rid=rid):
                 self._waiting.pop(rid, None)
                 self._held.discard(rid)
                 self._budget.withdraw(rid)
                 self._move(self._budget)
-        return self._next.submit(request, caller, epoch, hostname)
+            case LeaseRenew(asked=asked, rids=rids):
+                for rid in rids:  # what comes of the question is to count from now
+                    if (asker := self._waiting.get(rid)) is not None:
+                        self._waiting[rid] = attrs_evolve(asker, request=evolve(asker.request, asked=asked))
+        return self._next.submit(request, caller, run, hostname)
 
     def saw(self, item: Item) -> None:
         """How a process is now."""
@@ -78,25 +83,25 @@ class Turnstile:
             self._budget.saw(item, self._now())
             self._move(self._budget)
 
-    def _ask(self, budget: Budget, request: Permit, caller: Caller, epoch: str) -> Pending:
+    def _ask(self, budget: Budget, request: Permit, caller: Caller, run: str) -> Pending:
         rid = request.rid
         if rid in self._held:
-            return self._let_in(request, caller, epoch)
+            return self._let_in(request, caller, run)
         why = budget.ask(rid, request.uuid, self._now())
         if not why:
-            return self._let_in(request, caller, epoch)
+            return self._let_in(request, caller, run)
         if not request.patient:
             self._waiting.setdefault(rid, None)  # it will ask again, to wait
             self._move(budget)
-            return Pending.of(Queued(why=why))
+            return Pending.of(HeldForPerson(why=why, queued=True))
         pending = Pending()
         pending.give_up = lambda: self._gone(budget, rid, pending)
-        self._waiting[rid] = _Asker(evolve(request, patient=False), caller, epoch, pending)
+        self._waiting[rid] = _Asker(evolve(request, patient=False), caller, run, pending)
         self._move(budget)
         return pending
 
-    def _let_in(self, request: Permit, caller: Caller, epoch: str) -> Pending:
-        pending = self._next.submit(request, caller, epoch)
+    def _let_in(self, request: Permit, caller: Caller, run: str) -> Pending:
+        pending = self._next.submit(request, caller, run)
         pending.then(lambda reply: self._answered(request, reply))
         return pending
 
@@ -112,7 +117,7 @@ class Turnstile:
             asker = self._waiting.pop(rid)
             if asker is None:
                 continue  # it was told to wait, and has not asked again yet; it finds its turn when it does
-            self._let_in(asker.request, asker.caller, asker.epoch).then(asker.pending.settle)
+            self._let_in(asker.request, asker.caller, asker.run).then(asker.pending.settle)
         at = budget.wake()
         if at is not None and at != self._wakes_at:
             self._wakes_at = at

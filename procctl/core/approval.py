@@ -19,7 +19,7 @@ from .leases import Lease
 from .matching import match_host, match_name
 from .records import Item
 from .rights import Caller
-from .specs import Mode, Scope
+from .specs import Level, Mode, Scope
 from .units import duration
 from .value import Value
 
@@ -41,7 +41,9 @@ __all__ = [
     "effective_mode",
     "failed",
     "hosts",
+    "in_the_way",
     "opinion_of",
+    "pid_of",
     "rule",
     "takes_time",
 ]
@@ -58,8 +60,12 @@ class PermitRequest(Value):
         hostname: Where it would run.
         mode: The mode that was asked for.
         scope: Where other holders count.
+        level: What becomes of the slot when the host is lost.
         group: The process's group, or empty.
         caller: Who asked for the start.
+        standby: Whether it waits for the holder to end.
+        asked: The agent's clock when it asked.
+        boot: Which boot of its machine.
     """
 
     rid: str
@@ -68,8 +74,12 @@ class PermitRequest(Value):
     hostname: str
     mode: Mode = "many"
     scope: Scope = "fleet"
+    level: Level = "lease"
     group: str = ""
     caller: Caller = field(default=Caller(name=""))
+    standby: bool = False
+    asked: float = 0.0
+    boot: str = ""
 
     @property
     def name(self) -> str:
@@ -253,10 +263,16 @@ def _alone_everywhere(lease: Lease) -> bool:
     return lease.scope == "fleet" and lease.mode != "many"
 
 
-def _in_the_way(lease: Lease, fleet: View) -> str:
-    """Who holds the slot: host, pid and since when."""
+def pid_of(lease: Lease, fleet: View) -> int:
+    """The program that runs on a lease, as far as is known; else 0."""
     pids = [item.pid for item in fleet.processes(lease.slot, lease.hostname) if item.uuid == lease.uuid and item.pid]
-    pid = f" (pid {pids[0]})" if pids else ""
+    return pids[0] if pids else 0
+
+
+def in_the_way(lease: Lease, fleet: View) -> str:
+    """Who holds the slot: host, pid and since when."""
+    known = pid_of(lease, fleet)
+    pid = f" (pid {known})" if known else ""
     try:
         since = f" since {datetime.fromtimestamp(lease.at, UTC):%Y-%m-%dT%H:%M:%SZ}"
     except (ValueError, OverflowError):  # a host has said so
@@ -291,7 +307,7 @@ def decide(request: PermitRequest, held: Sequence[Lease], policies: Sequence[Pol
     mode = effective_mode(verdict.mode, request.mode)
     guarded = [lease for lease in others if mode != "many" or lease.mode != "many"]
     if guarded and mode != "force":
-        return Deny(_in_the_way(guarded[0], fleet), guarded[0])
+        return Deny(in_the_way(guarded[0], fleet), guarded[0])
     if isinstance(verdict, Ask):
         return verdict
     return Displace(others) if others and mode == "force" else Allow(mode)

@@ -30,14 +30,22 @@ class Auth(Value):
         cert: The certificate chain to show, PEM, where the scheme is an encrypted one (``https``, ``amqps``).
         key: Its private key, PEM.
         ca: The certificates to trust, PEM; empty: the system's.
+        password_file: A file whose only line is the password at a broker, for ``amqp`` and ``amqps`` URLs that have
+            none of their own.
     """
 
     token_file: str = field(default="", converter=_path)
     cert: str = field(default="", converter=_path)
     key: str = field(default="", converter=_path)
     ca: str = field(default="", converter=_path)
+    password_file: str = field(default="", converter=_path)
 
-    def options(self) -> dict[str, str]:
-        """What a transport of an encrypted scheme is told beside the options of the URL."""
-        found = {"tls_cert": self.cert, "tls_key": self.key, "tls_ca": self.ca}
+    def options(self, encrypted: bool, broker: bool) -> dict[str, str]:
+        """What a transport is told beside the options of the URL: the certificates where its scheme is an encrypted
+        one, the password where it is a broker's."""
+        found: dict[str, str] = {}
+        if encrypted:
+            found |= {"tls_cert": self.cert, "tls_key": self.key, "tls_ca": self.ca}
+        if broker:
+            found["password_file"] = self.password_file
         return {name: value for name, value in found.items() if value}

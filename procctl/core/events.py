@@ -1,9 +1,9 @@
 """What can happen to one process (events in) and what must then be done about it (effects out).
 
-Effects are performed in order. Those with results come back as events: AskPermission as Granted, Denied or
-Held; Spawn as Spawned or SpawnFailed; Look as Looked; CheckReady as BecameReady or NotReady; StartTimer as
-TimerFired; SendToChild, for what has an answer, as ChildAnswered or QuestionAnswered. What comes after a Record is
-done only when the record is there.
+Effects are performed in order. Those with results come back as events: AskPermission as Granted, Denied,
+Held, Queued or Lapsed; Spawn as Spawned or SpawnFailed; Look as Looked; CheckReady as BecameReady or NotReady;
+StartTimer as TimerFired; SendToChild, for what has an answer, as ChildAnswered or QuestionAnswered. What comes after a
+Record is done only when the record is there.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ __all__ = [
     "Exited",
     "Granted",
     "Held",
+    "Lapsed",
+    "LeaseEnds",
     "Look",
     "Looked",
     "NotReady",
@@ -87,6 +89,7 @@ class StartAsked(Event):
     by: str
     blocked: str = ""
     force: bool = False
+    standby: bool = False
 
 
 @frozen(eq=False, repr=False)
@@ -150,8 +153,11 @@ class QuestionAsked(Event):
 
 @frozen(eq=False, repr=False)
 class Granted(Event):
+    """`epoch` is that of the gate."""
+
     rid: str
     token: int
+    epoch: int = 0
 
 
 @frozen(eq=False, repr=False)
@@ -173,9 +179,25 @@ class Held(Event):
 
 @frozen(eq=False, repr=False)
 class Queued(Event):
-    """It is not its turn yet."""
+    """Somebody else has the slot, and it waits for their end; or it is an automatic restart that waits for its turn."""
 
     rid: str
+    why: str
+
+
+@frozen(eq=False, repr=False)
+class Lapsed(Event):
+    """A permission has come that cannot be used any more: it is asked for anew."""
+
+    rid: str
+
+
+@frozen(eq=False, repr=False)
+class LeaseEnds(Event):
+    """What runs on this lease has to be gone by then (`Now.boot`)."""
+
+    token: int
+    until: float
     why: str
 
 
@@ -262,6 +284,7 @@ class AskPermission(Effect):
 
     rid: str
     force: bool = False
+    standby: bool = False
     again: bool = False
 
 

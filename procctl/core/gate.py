@@ -1,80 +1,32 @@
 """Admission at the top: who may run. Open questions, leases, a person's answer. Pure.
 
-`approval.decide` answers one question at one moment; but a question may wait for a person, or until a displaced
-holder has ended, so somebody has to remember it. Tokens are kept in memory and do not expire here.
+`approval.decide` answers one question at one moment; but a question may wait for a person, or until a holder has
+ended, so somebody has to remember it.
+
+A lease is out from the moment at which it is noted, which is before anybody hears of it, until it is struck out. That
+happens when its holder says that nothing runs on it, when the holder's machine was booted since, when a person says so;
+and if it is one that runs out, when it has, by the gate's own clock. What is noted and not struck out is out again
+when the gate comes back from its end.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from attrs import frozen
-
-from .approval import Ask, Deny, Displace, PermitRequest, Policy, View, decide, effective_mode
+from .approval import Ask, Deny, Displace, PermitRequest, Policy, View, decide, effective_mode, in_the_way, pid_of
 from .events import Now
-from .leases import Lease
+from .leases import Book, Inventory, Lease
+from .questions import Decided, GateOut, Note, Question, Revoke, Strike, Wake
+from .replies import Renewed
 from .specs import Mode
-from .value import Value, evolve
+from .terms import Terms
+from .value import evolve
 
-__all__ = ["Decided", "Gate", "GateOut", "Question", "Revoke", "Wake"]
+__all__ = ["Decided", "Gate", "GateOut", "Note", "Question", "Revoke", "Strike", "Wake"]
 
 REMEMBERED = 4096
-"""Refusals that are remembered by their question."""
-
-
-@frozen(eq=False, repr=False)
-class Decided(Value):
-    """The answer to a question: a lease, or a refusal, or that a person was asked (`held`, not final)."""
-
-    rid: str
-    lease: Lease | None = None
-    denied: str = ""
-    holder: Lease | None = None
-    held: str = ""
-
-
-@frozen(eq=False, repr=False)
-class Revoke(Value):
-    """Have this holder stopped; its release will come."""
-
-    lease: Lease
-    by: str
-
-
-@frozen(eq=False, repr=False)
-class Wake(Value):
-    """Call `Gate.expire` with this rid after so many seconds."""
-
-    rid: str
-    after: float
-
-
-GateOut = Decided | Revoke | Wake
-
-
-@frozen(kw_only=True, eq=False, repr=False)
-class Question(Value):
-    """An open question.
-
-    Attributes:
-        request: What was asked.
-        asked: `Now.wall` of the asking.
-        epoch: Which run of the agent asks.
-        waits_for: Tokens to be released first; empty: it waits for a person.
-        deadline: `Now.boot` after which a person's silence is a denial, or None.
-    """
-
-    request: PermitRequest
-    asked: float
-    epoch: str = ""
-    waits_for: frozenset[int] = frozenset()
-    deadline: float | None = None
-
-    @property
-    def for_a_person(self) -> bool:
-        """Whether a person has to answer it."""
-        return not self.waits_for
+"""Questions that are over and whose answer is remembered."""
 
 
 class Gate:
@@ -84,68 +36,129 @@ class Gate:
         policies: See `approval.decide`.
         fleet: What policies can look up.
         token: The last token that was ever given; tokens only grow.
+        terms: Of leases that run out; None: none does.
+        epoch: Which life of the gate this is; agents listen to no earlier one than they have heard.
+        born: The first life that knew what this one knows; a lease of it or a later one that is not known here is over.
+            0: nothing is known for certain.
     """
 
-    def __init__(self, policies: Sequence[Policy], fleet: View, token: int = 0) -> None:
+    def __init__(
+        self,
+        policies: Sequence[Policy],
+        fleet: View,
+        token: int = 0,
+        *,
+        terms: Terms | None = None,
+        epoch: int = 0,
+        born: int = 0,
+    ) -> None:
         self._policies = tuple(policies)
         self._fleet = fleet
-        self._token = token
-        self.leases: dict[int, Lease] = {}
+        self.terms = terms
+        self.epoch = epoch
+        self.born = born
+        self.book = Book(token)
         self.open: dict[str, Question] = {}
-        self._by_slot: dict[str, dict[int, Lease]] = {}
-        self._by_rid: dict[str, Lease] = {}
-        self._numbers: dict[tuple[str, int], int] = {}  # of adopted leases whose own number was taken
-        self._refused: OrderedDict[str, Decided] = OrderedDict()
+        self._over: OrderedDict[str, Decided] = OrderedDict()
+        self._runs: dict[str, str] = {}
 
-    def permit(self, request: PermitRequest, now: Now, epoch: str = "") -> list[GateOut]:
-        """Somebody asks. Asking again with the same rid gives the same answer and changes nothing."""
-        given = self._by_rid.get(request.rid)
+    @property
+    def leases(self) -> dict[int, Lease]:
+        """All that are out, by token."""
+        return self.book.leases
+
+    def holders(self, slot: str) -> tuple[Lease, ...]:
+        """Who holds leases for a slot."""
+        return self.book.holders(slot)
+
+    # what agents say --------------------------------------------------------------------------------------------
+
+    def permit(self, request: PermitRequest, now: Now, run: str = "") -> list[GateOut]:
+        """Somebody asks. Asking again with the same rid gives the same answer and decides nothing."""
+        given = self.book.of_question(request.rid)
         if given is not None:
-            return [Decided(request.rid, lease=given)]
-        refused = self._refused.get(request.rid)
-        if refused is not None:
-            return [refused]
+            return [Decided(request.rid, lease=self._renewed(given, request.asked, now))]
+        over = self._over.get(request.rid)
+        if over is not None:
+            return [over]
         known = self.open.get(request.rid)
         if known is not None:
-            return [Decided(request.rid, held=_held(known))] if known.for_a_person else []
-        return self._decide(Question(request=request, asked=now.wall, epoch=epoch), self._policies, now)
+            self._ask_again(known, request.asked)
+            if known.queued or known.for_a_person:
+                return [_held(known)]
+            return []
+        return self._decide(Question(request=request, since=now.wall, run=run), self._policies, now)
 
     def withdraw(self, rid: str, now: Now) -> list[GateOut]:
-        """The question is not asked any more; if it was answered with a lease, that lease ends."""
+        """The question is not asked any more; if it was answered with a lease, nothing ever runs on that."""
         self.open.pop(rid, None)
-        given = self._by_rid.get(rid)
+        given = self.book.of_question(rid)
         return [] if given is None else self.release(given.token, now)
 
-    def release(self, token: int, now: Now, hostname: str = "") -> list[GateOut]:
-        """A holder has ended. Unknown tokens are ignored: a release may come twice."""
-        token = self._numbers.get((hostname, token), token)
-        lease = self.leases.get(token)
-        if lease is None or (hostname and lease.hostname != hostname):
+    def release(self, token: int, now: Now, hostname: str = "", slot: str = "") -> list[GateOut]:
+        """A holder has ended. What is not this very lease is ignored: a release may come late, or twice."""
+        lease = self.book.get(token, hostname)
+        if lease is None or (slot and lease.slot != slot):
             return []
-        self._remove(lease)
-        return self._free({token}, now)
+        return self._end([lease], now)
 
-    def _remove(self, lease: Lease) -> None:
-        token = lease.token
-        del self.leases[token]
-        for alias in [alias for alias, number in self._numbers.items() if number == token]:
-            del self._numbers[alias]
-        del self._by_slot[lease.slot][token]
-        if not self._by_slot[lease.slot]:
-            del self._by_slot[lease.slot]
-        self._by_rid.pop(lease.rid, None)
+    def renew(self, hostname: str, asked: float, tokens: Iterable[int], rids: Iterable[str], now: Now) -> Renewed:
+        """An agent is there. What has to end does not go on; open questions count from when it says so."""
+        kept, gone = [], []
+        for token in tokens:
+            lease = self.book.get(token, hostname)
+            if lease is None:
+                gone.append(token)
+            elif lease.ttl and not lease.revoked:
+                self._renewed(lease, asked, now)
+                kept.append(token)
+        for rid in rids:
+            question = self.open.get(rid)
+            if question is not None and question.request.hostname == hostname:
+                self._ask_again(question, asked)
+        return Renewed(asked=asked, epoch=self.epoch, tokens=tuple(kept), gone=tuple(gone))
 
-    def _free(self, tokens: set[int], now: Now) -> list[GateOut]:
-        """These are out no more: who waited for the last of them is decided."""
-        out: list[GateOut] = []
+    def adopt(self, inventory: Inventory, now: Now) -> list[GateOut]:
+        """A host (re)joins and says what it holds. That stays held; what it denies is over.
+
+        What it holds and is known here to be over has to end. Where nothing is known, its word counts. What an earlier
+        run of it has held, and it knows nothing of, it is to end as well.
+        """
+        hostname, run = inventory.hostname, inventory.run
         for rid, question in list(self.open.items()):
-            if question.waits_for & tokens:
-                left = evolve(question, waits_for=question.waits_for - tokens)
-                self.open[rid] = left
-                if not left.waits_for:
-                    del self.open[rid]
-                    out += self._decide(left, (), now)
-        return out
+            if question.request.hostname == hostname and inventory.forgets(rid, question.request.asked, question.run):
+                del self.open[rid]
+        if self._runs.get(hostname, run) != run:  # its numbers may begin again
+            for rid in [rid for rid in self._over if rid.startswith(f"{hostname}/")]:
+                del self._over[rid]
+        self._runs[hostname] = run
+        told = {self.book.number(hostname, lease.token) for lease in inventory.leases}
+        gone = [lease for lease in self.book.of_host(hostname) if lease.token not in told and inventory.denies(lease)]
+        left = [lease for lease in self.book.of_host(hostname) if lease.token not in told and lease not in gone]
+        out: list[GateOut] = [Revoke(lease, "") for lease in left if lease.run != run]  # it may find what is left of it
+        for lease in inventory.leases:
+            out += self._told(evolve(lease, hostname=hostname, run=run, boot=inventory.boot or lease.boot), now)
+        return out + self._end(gone, now)
+
+    def _told(self, lease: Lease, now: Now) -> list[GateOut]:
+        """What a host says that it holds."""
+        number = self.book.number(lease.hostname, lease.token)
+        known = self.leases.get(number)
+        if known is not None and known.hostname == lease.hostname and known.slot == lease.slot:
+            if (known.run, known.boot) == (lease.run, lease.boot):
+                return []
+            return [Note(self.book.change(evolve(known, run=lease.run, boot=lease.boot)))]
+        if self.born and lease.epoch >= self.born:
+            return [Revoke(lease, "")]
+        if known is not None:  # given by another gate, which had numbers of its own
+            number = self.book.renumber(lease.hostname, lease.token)
+        return [Note(self.book.keep(evolve(lease, token=number), now.boot))]
+
+    def revoking(self, hostname: str) -> tuple[tuple[Lease, str], ...]:
+        """The leases of a host that somebody waits for to end, and who."""
+        return tuple((lease, lease.revoked) for lease in self.book.of_host(hostname) if lease.revoked)
+
+    # what people say, and time ------------------------------------------------------------------------------------
 
     def answer(self, rid: str, by: str, now: Now, deny: str | None = None) -> list[GateOut]:
         """A person answers; with `deny` the reason of a refusal. The modes are looked at again: minutes have passed."""
@@ -165,91 +178,150 @@ class Gate:
         del self.open[rid]
         return [self._refuse(Decided(rid, denied="nobody answered in time"))]
 
-    def adopt(self, hostname: str, epoch: str, leases: Sequence[Lease], now: Now) -> list[GateOut]:
-        """A host (re)joins and says what it holds: that stays held, whatever else it held is released."""
-        told = {self._numbers.get((hostname, lease.token), lease.token) for lease in leases}
-        for rid, question in list(self.open.items()):
-            if question.request.hostname == hostname and question.epoch != epoch:
-                del self.open[rid]
-        gone = [lease for lease in self.leases.values() if lease.hostname == hostname and lease.token not in told]
-        for lease in gone:
-            self._remove(lease)
-        for lease in leases:
-            known = self.leases.get(self._numbers.get((hostname, lease.token), lease.token))
-            if known is not None and known.hostname == hostname:  # this run has taken it over
-                self._keep(evolve(known, epoch=epoch))
+    def override(self, slot: str, hostname: str, now: Now) -> tuple[tuple[Lease, ...], list[GateOut]]:
+        """A person has seen to it that what holds a slot has ended: which leases that frees, and what follows."""
+        freed = tuple(lease for lease in self.holders(slot) if hostname in ("", lease.hostname))
+        return freed, self._end(freed, now)
+
+    def tick(self, now: Now) -> list[GateOut]:
+        """Time has passed: what has run out is over."""
+        return self._end(self.book.overdue(now.boot), now)
+
+    def unwritten(self, notes: Sequence[Note], why: str, now: Now) -> list[GateOut]:
+        """These could not be put down. What was given is not; who was to be stopped is not; who asked is refused."""
+        out: list[GateOut] = []
+        text = f"the gate cannot put it down: {why}"
+        freed: set[int] = set()
+        for note in notes:
+            known = self.leases.get(note.lease.token)
+            if known is None:
                 continue
-            number = lease.token
-            if known is not None:  # given by another gate, which had numbers of its own
-                self._token += 1
-                number = self._numbers[hostname, lease.token] = self._token
-            self._keep(evolve(lease, token=number, hostname=hostname, epoch=epoch))
-        return self._free({lease.token for lease in gone}, now)
+            if note.lease.revoked:
+                self.book.change(evolve(known, revoked=""))
+                waiting = [rid for rid, q in self.open.items() if known.token in q.waits_for and not q.queued]
+                for rid in waiting:
+                    del self.open[rid]
+                    out.append(self._refuse(Decided(rid, denied=text)))
+            elif note.given:
+                self.book.drop(known)
+                freed.add(known.token)
+                out.append(self._refuse(Decided(known.rid, denied=text)))
+        return out + self._free(freed, now)
 
-    def revoking(self, hostname: str) -> tuple[tuple[Lease, str], ...]:
-        """The leases of a host that somebody waits for to end, and who."""
-        return tuple(
-            (self.leases[token], str(question.request.caller))
-            for question in self.open.values()
-            for token in question.waits_for
-            if token in self.leases and self.leases[token].hostname == hostname
-        )
-
-    def holders(self, slot: str) -> tuple[Lease, ...]:
-        """Who holds leases for a slot."""
-        return tuple(self._by_slot.get(slot, {}).values())
+    # deciding -----------------------------------------------------------------------------------------------------
 
     def _decide(self, question: Question, policies: Sequence[Policy], now: Now) -> list[GateOut]:
         request = question.request
         match decide(request, self.holders(request.slot), policies, self._fleet):
+            case Deny(_, holder) if holder is not None and (request.standby or _earlier(holder, question)):
+                return self._queue(question, holder)
             case Deny(why, holder):
-                return [self._refuse(Decided(request.rid, denied=why, holder=holder))]
+                pid = 0 if holder is None else pid_of(holder, self._fleet)
+                return [self._refuse(Decided(request.rid, denied=why, holder=holder, pid=pid))]
             case Ask(within, mode):
                 deadline = None if within is None else now.boot + within
                 fixed = evolve(request, mode=effective_mode(mode, request.mode))
                 question = self.open[request.rid] = evolve(question, request=fixed, deadline=deadline)
                 wake: list[GateOut] = [] if within is None else [Wake(request.rid, within)]
-                return [*wake, Decided(request.rid, held=_held(question))]
+                return [*wake, _held(question)]
             case Displace(leases):
-                waits = frozenset(lease.token for lease in leases)
-                fixed = evolve(request, mode="force")
-                self.open[request.rid] = evolve(question, request=fixed, waits_for=waits, deadline=None)
-                return [Revoke(lease, str(request.caller)) for lease in leases]
+                return self._displace(question, leases)
             case verdict:
-                return [Decided(request.rid, lease=self._grant(question, verdict.mode or request.mode, now))]
+                mode = verdict.mode or request.mode
+                own = [lease for lease in self.holders(request.slot) if lease.uuid == request.uuid]
+                if own and mode != "many":  # its last run is not over yet, or that has not been heard
+                    return self._queue(evolve(question, request=evolve(request, mode=mode)), own[0])
+                lease = self._grant(question, mode, now)
+                return [Note(lease, given=True), Decided(request.rid, lease=lease)]
+
+    def _queue(self, question: Question, holder: Lease) -> list[GateOut]:
+        """It waits for the holder's end."""
+        why = f"waits for the slot: {in_the_way(holder, self._fleet)}"
+        queued = evolve(question, waits_for=frozenset({holder.token}), deadline=None, queued=why)
+        self.open[question.request.rid] = queued
+        return [_held(queued)]
+
+    def _displace(self, question: Question, leases: Sequence[Lease]) -> list[GateOut]:
+        """The intent is put down, then they are stopped, and when all have ended it is decided anew."""
+        request = question.request
+        own = [lease for lease in self.holders(request.slot) if lease.uuid == request.uuid and lease not in leases]
+        waits = frozenset(lease.token for lease in (*leases, *own))
+        fixed = evolve(request, mode="force")
+        self.open[request.rid] = evolve(question, request=fixed, waits_for=waits, deadline=None, queued="")
+        by = str(request.caller)
+        marked = [lease if lease.revoked else self.book.change(evolve(lease, revoked=by)) for lease in leases]
+        notes: list[GateOut] = [Note(new) for new, old in zip(marked, leases, strict=True) if new is not old]
+        return [*notes, *(Revoke(lease, by) for lease in marked)]
+
+    def _end(self, leases: Sequence[Lease], now: Now) -> list[GateOut]:
+        """These are out no more."""
+        for lease in leases:
+            self.book.drop(lease)
+            over = Decided(lease.rid, denied="what was permitted has ended; it has to be asked anew")
+            if lease.rid:
+                self._refuse(over)
+        return [*(Strike(lease.token) for lease in leases), *self._free({lease.token for lease in leases}, now)]
+
+    def _free(self, tokens: set[int], now: Now) -> list[GateOut]:
+        """Who waited for the last of these is decided."""
+        out: list[GateOut] = []
+        for rid, question in list(self.open.items()):
+            if question.waits_for & tokens:
+                left = evolve(question, waits_for=question.waits_for - tokens)
+                self.open[rid] = left
+                if not left.waits_for:
+                    del self.open[rid]
+                    out += self._decide(evolve(left, queued=""), (), now)
+        return out
 
     def _refuse(self, decided: Decided) -> Decided:
         """Remembered, so that the same question gets the same answer; the last so many of them."""
-        self._refused[decided.rid] = decided
-        if len(self._refused) > REMEMBERED:
-            self._refused.popitem(last=False)
+        self._over[decided.rid] = decided
+        if len(self._over) > REMEMBERED:
+            self._over.popitem(last=False)
         return decided
 
     def _grant(self, question: Question, mode: Mode, now: Now) -> Lease:
         request = question.request
-        self._token += 1
-        return self._keep(
-            Lease(
-                token=self._token,
-                slot=request.slot,
-                hostname=request.hostname,
-                uuid=request.uuid,
-                mode=mode,
-                scope=request.scope,
-                rid=request.rid,
-                at=now.wall,
-                by=str(request.caller),
-                epoch=question.epoch,
-            )
+        runs_out = self.terms is not None and mode != "many" and request.level == "lease"
+        lease = Lease(
+            token=self.book.token + 1,
+            slot=request.slot,
+            hostname=request.hostname,
+            uuid=request.uuid,
+            mode=mode,
+            scope=request.scope,
+            level=request.level,
+            rid=request.rid,
+            at=now.wall,
+            by=str(request.caller),
+            run=question.run,
+            boot=request.boot,
+            asked=request.asked,
+            epoch=self.epoch,
+            ttl=self.terms.ttl if self.terms is not None and runs_out else 0.0,
         )
+        return self.book.keep(lease, now.boot)
 
-    def _keep(self, lease: Lease) -> Lease:
-        self._token = max(self._token, lease.token)
-        self.leases[lease.token] = lease
-        self._by_slot.setdefault(lease.slot, {})[lease.token] = lease
-        self._by_rid[lease.rid] = lease
-        return lease
+    def _renewed(self, lease: Lease, asked: float, now: Now) -> Lease:
+        """It goes on from now, unless it has to end."""
+        if lease.revoked:
+            return lease
+        return self.book.keep(evolve(lease, asked=max(asked, lease.asked)), now.boot)
+
+    def _ask_again(self, question: Question, asked: float) -> None:
+        request = question.request
+        if asked > request.asked:
+            self.open[request.rid] = evolve(question, request=evolve(request, asked=asked))
 
 
-def _held(question: Question) -> str:
-    return f"waits for a person to approve {question.request.slot} on {question.request.hostname}"
+def _earlier(holder: Lease, question: Question) -> bool:
+    """Whether it is an earlier run of the same agent that holds it: that is going to be over soon."""
+    return holder.hostname == question.request.hostname and holder.run != question.run
+
+
+def _held(question: Question) -> Decided:
+    request = question.request
+    if question.queued:
+        return Decided(request.rid, held=question.queued, queued=True)
+    return Decided(request.rid, held=f"waits for a person to approve {request.slot} on {request.hostname}")

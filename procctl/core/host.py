@@ -48,6 +48,9 @@ __all__ = ["Answer", "Appeared", "Host", "HostOut", "HostRequest", "Perform", "V
 
 P = Phase
 
+START = Start()
+"""One without more to it."""
+
 HostRequest = Status | Add | Adopt | Start | Stop | Kill | Signal | Ask | Restart | Reopen | Delete | Detach
 
 
@@ -124,7 +127,7 @@ class Host:
             case Delete():
                 return self._delete(key, targets, misses, now)
             case Start():
-                return self._start(key, targets, misses, by, until, now, request.force)
+                return self._start(key, targets, misses, by, until, now, request)
             case Stop(grace=grace, hard=hard):
                 return self._command(
                     key, targets, misses, until, now, lambda p: ev.StopAsked(key, by, _steps(p, grace), hard)
@@ -134,7 +137,7 @@ class Host:
                 steps = () if name == "SIGKILL" else ((name, wait),)
                 return self._command(key, targets, misses, until, now, lambda p: ev.StopAsked(key, by, steps, True))
             case Restart():
-                return self._start(key, targets, misses, by, until, now, False, again=True)
+                return self._start(key, targets, misses, by, until, now, again=True)
             case Detach():
                 return self._command(key, targets, misses, until, now, lambda p: ev.DetachAsked(key, by))
             case Reopen():
@@ -256,7 +259,7 @@ class Host:
         by: str,
         until: Until,
         now: ev.Now,
-        force: bool,
+        how: Start = START,
         again: bool = False,
     ) -> list[HostOut]:
         """Start them, and first what they need; with `again`, those that run are restarted."""
@@ -269,7 +272,7 @@ class Host:
 
         def event(p: Process) -> ev.Event:
             if p.uuid in blocked:
-                return ev.StartAsked(key, by, blocked[p.uuid], force)
+                return ev.StartAsked(key, by, blocked[p.uuid], how.force, how.standby)
             return ev.RestartAsked(key, by)
 
         return first + self._command(key, targets, misses, until, now, event)
@@ -310,7 +313,7 @@ class Host:
         if not request.start:
             gather = self._gathers.open(key, added, [], until, settling=False, patient=True)
             return [*out, *self._gathers.close(gather, now)]
-        return out + self._start(key, added, [], by, until, now, False)
+        return out + self._start(key, added, [], by, until, now)
 
     def _register(self, spec: ProcessSpec, chosen: str, now: ev.Now) -> tuple[list[Process], list[HostOut]]:
         first = UUID(chosen) if chosen else UUID(int=self._rng.getrandbits(128), version=4)
@@ -349,7 +352,7 @@ class Host:
         else:
             (p,), out = self._register(request.spec, request.uuid, now)
         self.processes[p.uuid] = evolve(p, adopts=ident)
-        return out + self._start(key, [self.processes[p.uuid]], [], by, until, now, False)
+        return out + self._start(key, [self.processes[p.uuid]], [], by, until, now)
 
     def restore(self, process: Process) -> list[HostOut]:
         """A process as an earlier agent has recorded it; `ev.Resumed` is to follow when all are there."""

@@ -28,11 +28,15 @@ class Process(Value):
         by: Who asked last.
         stopper: Who asked for the end of this run, else empty.
         force: Whether the open start displaces other holders.
+        standby: Whether it waits for them to end.
         pid: Of the running program, else 0.
         adopts: Which running program its next start takes over instead of spawning one, or None.
         token: Of the lease that it runs on, else 0.
+        epoch: Of the gate that gave it.
+        unleased: Whether it is being stopped because its lease runs out: it asks again when it is gone.
         rid: Of the open question for permission, else empty.
         asked: How many questions there have been.
+        again: Whether nobody has asked for the start that the open question is about.
         timer: Serial of the only valid timer.
         runs: How many spawns there have been.
         checks: How many readiness checks there have been; the serial of the last.
@@ -73,11 +77,15 @@ class Process(Value):
     by: str = ""
     stopper: str = ""
     force: bool = False
+    standby: bool = False
     pid: int = 0
     adopts: Ident | None = None
     token: int = 0
+    epoch: int = 0
+    unleased: bool = False
     rid: str = ""
     asked: int = 0
+    again: bool = False
     timer: int = 0
     runs: int = 0
     checks: int = 0

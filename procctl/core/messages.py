@@ -38,11 +38,11 @@ from .replies import (
     HostList,
     Inbox,
     Miss,
-    Queued,
     Refusal,
+    Renewed,
     Welcome,
 )
-from .specs import Mode, ProcessSpec, Scope
+from .specs import Level, Mode, ProcessSpec, Scope
 from .value import Value
 
 __all__ = [
@@ -85,16 +85,19 @@ __all__ = [
     "Inbox",
     "Kill",
     "LeaseExited",
+    "LeaseOverride",
+    "LeaseRenew",
+    "LeaseRevoke",
     "LeaseWithdraw",
     "LogChunk",
     "Logs",
     "Lost",
     "Miss",
     "Permit",
-    "Queued",
     "Refusal",
     "Registered",
     "Removed",
+    "Renewed",
     "Reopen",
     "Request",
     "Restart",
@@ -169,6 +172,11 @@ class Hello(Request[Welcome]):
         heartbeat: Seconds between signs of life that the speaker wants; 0: none.
         epoch: Which run of the agent this is.
         leases: What the agent holds at present.
+        rids: Its questions for permission that are open.
+        asked: Its clock, when it says so.
+        boot: Which boot of its machine, or empty.
+        knows: By that clock: of what its earlier runs have asked for since then, what is not among `leases` has ended.
+            None: it knows nothing of earlier runs.
         features: What the agent's kernel offers, by name.
         token: A bearer's credential, where the listener wants one.
     """
@@ -181,6 +189,10 @@ class Hello(Request[Welcome]):
     heartbeat: float = 0.0
     epoch: str = ""
     leases: tuple[Lease, ...] = ()
+    rids: tuple[str, ...] = ()
+    asked: float = 0.0
+    boot: str = ""
+    knows: float | None = None
     features: dict[str, bool] = field(factory=dict)
     token: str = ""
 
@@ -256,12 +268,14 @@ class Start(Target, Request[Batch]):
     Attributes:
         all: Needed where the target is empty.
         force: Stop other holders of the slot first.
+        standby: Wait for the holder of the slot to end, instead of being refused.
     """
 
     command = "start"
     replies = (Batch,)
     all: bool = False
     force: bool = False
+    standby: bool = False
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -386,7 +400,7 @@ class Adopt(Request[Batch]):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class Permit(Request[Grant | Refusal | HeldForPerson | Queued]):
+class Permit(Request[Grant | Refusal | HeldForPerson]):
     """An agent asks whether a process may run now.
 
     Attributes:
@@ -396,20 +410,28 @@ class Permit(Request[Grant | Refusal | HeldForPerson | Queued]):
         hostname: Where it would run.
         mode: The start mode.
         scope: Where other holders count.
+        level: What becomes of the slot when this host is lost.
         group: Its group.
-        patient: Wait for a person's answer, or for its turn, instead of being told that it has to be waited for.
+        standby: Wait for the holder of the slot to end.
+        asked: The agent's clock, when it says so; the grant quotes it.
+        boot: Which boot of its machine, or empty.
+        patient: Wait for the answer instead of being told that there is none yet.
         again: It is an automatic restart: nobody has asked for it.
     """
 
     command = "lease.permit"
-    replies = (Grant, Refusal, HeldForPerson, Queued)
+    replies = (Grant, Refusal, HeldForPerson)
     rid: str
     slot: str
     uuid: str
     hostname: str
     mode: Mode
     scope: Scope = "fleet"
+    level: Level = "lease"
     group: str = ""
+    standby: bool = False
+    asked: float = 0.0
+    boot: str = ""
     patient: bool = False
     again: bool = False
 
@@ -425,11 +447,60 @@ class LeaseWithdraw(Request[Done]):
 
 @frozen(kw_only=True, eq=False, repr=False)
 class LeaseExited(Request[Done]):
-    """What ran on this lease has ended, verified empty."""
+    """What ran on this lease has ended, verified empty; or, if not `started`, never will run on it."""
 
     command = "lease.exited"
     replies = (Done,)
     token: int
+    slot: str = ""
+    started: bool = True
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class LeaseRenew(Request[Renewed]):
+    """An agent is there: what it holds, and what it asks for.
+
+    Attributes:
+        asked: Its clock, when it says so; the answer quotes it.
+        tokens: What it holds and does not stop.
+        rids: Its open questions: what they are answered with counts from now.
+    """
+
+    command = "lease.renew"
+    replies = (Renewed,)
+    asked: float
+    tokens: tuple[int, ...] = ()
+    rids: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class LeaseRevoke(Request[Done]):
+    """A gate has what runs on this lease stopped, whatever it is asked to do by others; nothing else is.
+
+    Attributes:
+        token: The lease.
+        uuid: The process.
+    """
+
+    command = "lease.revoke"
+    replies = (Done,)
+    token: int
+    uuid: str
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class LeaseOverride(Request[Done]):
+    """A person says that what holds a slot has ended, because they have seen to it. It is free at once, and logged.
+
+    Attributes:
+        slot: Which.
+        hostname: On whose host; empty: wherever.
+    """
+
+    command = "lease.override"
+    replies = (Done,)
+    slot: str
+    hostname: str = ""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -550,6 +621,9 @@ AnyRequest = (
     | Permit
     | LeaseWithdraw
     | LeaseExited
+    | LeaseRenew
+    | LeaseRevoke
+    | LeaseOverride
     | Approvals
     | Approve
     | Deny

@@ -25,6 +25,8 @@ from .events import (
     Exited,
     Granted,
     Held,
+    Lapsed,
+    LeaseEnds,
     Look,
     Looked,
     NotReady,
@@ -72,6 +74,8 @@ REPORT_AFTER = 5.0
 PAST = 5
 """Exit records that are kept of each process."""
 _ALIVE = frozenset({P.UP, P.RESUMING, P.PAUSING, P.IDLE})
+_SOONER = 0.01
+"""Seconds by which an end has to be nearer to be worth a new plan."""
 LOOK_AGAIN = (0.02, 0.5)
 """First and longest pause between two looks, seconds."""
 
@@ -113,8 +117,9 @@ def _start_asked(p: Process, event: StartAsked, now: Now) -> Step:
     # too late to ask otherwise for this start, or no question at all
     asked = p.phase in (P.ASKING, P.IDLE) or (p.phase is P.STARTING and not p.stops)
     force = p.force or (event.force and not asked)
-    p = evolve(p, wanted=True, by=event.by, force=force, starts=(*p.starts, event.key))
-    if p.phase is P.ASKING and p.why.code == QUEUED:  # what somebody asks for does not wait for its turn
+    standby = p.standby or (event.standby and not asked)
+    p = evolve(p, wanted=True, by=event.by, force=force, standby=standby, starts=(*p.starts, event.key))
+    if p.phase is P.ASKING and p.again and p.why.code == "queued":  # what somebody asks for needs no turn
         q, effects = _question(p, now)
         return q, [Withdraw(p.rid), *effects]
     if p.phase not in RESTING and p.phase not in (P.BACKOFF, P.IDLE):
@@ -146,7 +151,7 @@ def _stop_asked(p: Process, event: StopAsked, now: Now) -> Step:
     soft = p.spec.hooks is not None and not event.hard
     steps = p.spec.stop.steps if event.steps is None else event.steps
     effects: list[Effect] = [Settle(key, "superseded", f"stopped by {event.by}") for key in p.starts]
-    q = evolve(p, wanted=False, by=event.by, stopper=event.by, force=False, starts=(), cause="")
+    q = evolve(p, wanted=False, by=event.by, stopper=event.by, force=False, standby=False, starts=(), cause="")
     match p.phase:
         case P.WAITING | P.ASKING | P.HELD | P.BACKOFF:
             if p.rid:
@@ -202,7 +207,6 @@ def _signal_asked(p: Process, event: SignalAsked, now: Now) -> Step:
 # permission -----------------------------------------------------------------------------------------------------
 
 _HELD_HINT = "procctl approvals"
-QUEUED = "queued"
 
 
 def _ask(p: Process, now: Now) -> Step:
@@ -215,13 +219,13 @@ def _question(p: Process, now: Now) -> Step:
     rid = f"{p.uuid}#{p.asked + 1}"
     why = _why("asking", "waits for permission to run", p, now)
     q = evolve(p, phase=P.ASKING, rid=rid, asked=p.asked + 1, timer=p.timer + 1, why=why)
-    return q, [AskPermission(rid, p.force, again=not p.starts)]
+    return evolve(q, again=not p.starts), [AskPermission(rid, p.force, p.standby or p.spec.standby, not p.starts)]
 
 
 def _granted(p: Process, event: Granted, now: Now) -> Step:
     if p.phase not in (P.ASKING, P.HELD) or event.rid != p.rid:
         return p, [ReleaseLease(event.token)]
-    return _spawn(p, event.token, now)
+    return _spawn(evolve(p, epoch=event.epoch), event.token, now)
 
 
 def _denied(p: Process, event: Denied, now: Now) -> Step:
@@ -240,7 +244,27 @@ def _held(p: Process, event: Held, now: Now) -> Step:
 def _queued(p: Process, event: Queued, now: Now) -> Step:
     if p.phase is not P.ASKING or event.rid != p.rid:
         return p, []
-    return evolve(p, why=_why(QUEUED, event.why, p, now)), [Changed()]
+    return evolve(p, why=_why("queued", event.why, p, now)), [Changed()]
+
+
+def _lapsed(p: Process, event: Lapsed, now: Now) -> Step:
+    return _question(p, now) if p.phase in (P.ASKING, P.HELD) and event.rid == p.rid else (p, [])
+
+
+def _lease_ends(p: Process, event: LeaseEnds, now: Now) -> Step:
+    """Ended within what is left of its lease; if it is still wanted then, it asks for another one."""
+    if not p.token or event.token != p.token:
+        return p, []
+    left = max(0.0, event.until - now.boot)
+    q = evolve(p, unleased=p.wanted, cause=event.why)
+    match p.phase:
+        case P.UP | P.RESUMING | P.PAUSING | P.IDLE:
+            return _stop(q, _within(p.spec.stop.steps, left), event.why, now)
+        case P.STOPPING if event.until < p.kill_at - _SOONER:
+            return _stop(evolve(q, cause=p.cause), _within(p.plan, left), event.why, now)
+        case P.EMPTYING if event.until < p.kill_at:
+            return evolve(p, kill_at=event.until), []
+    return p, []
 
 
 # a run ----------------------------------------------------------------------------------------------------------
@@ -248,7 +272,7 @@ def _queued(p: Process, event: Queued, now: Now) -> Step:
 
 def _spawn(p: Process, token: int, now: Now) -> Step:
     why = _why("starting", "is being spawned", p, now)
-    q = evolve(p, phase=P.STARTING, token=token, rid="", force=False, timer=p.timer + 1, why=why)
+    q = evolve(p, phase=P.STARTING, token=token, rid="", force=False, standby=False, timer=p.timer + 1, why=why)
     return q, [Record(), Spawn(token)]
 
 
@@ -363,8 +387,8 @@ def _resumed(p: Process, event: Resumed, now: Now) -> Step:
             return ask_again(p)
         case P.STOPPING:
             return _next_signal(p, now)
-        case P.EMPTYING:
-            return p, [Look()]
+        case P.EMPTYING:  # nobody was there to send SIGKILL when it was due
+            return evolve(p, kill_at=max(p.kill_at, now.boot)), [Look()]
         case P.ASKING | P.HELD:
             return _question(p, now)
         case P.BACKOFF:
@@ -378,7 +402,9 @@ def _never_spawned(p: Process, now: Now) -> Step:
     released: list[Effect] = [ReleaseLease(p.token)] if p.token else []
     p = evolve(p, token=0)
     q, effects = (
-        _ask(p, now) if p.wanted else _rest(p, _rested(p), "stopped", f"stopped by {p.stopper} before it ran", now)
+        _ask(evolve(p, stops=(), plan=()), now)
+        if p.wanted
+        else _rest(p, _rested(p), "stopped", f"stopped by {p.stopper} before it ran", now)
     )
     return q, released + effects
 
@@ -462,9 +488,20 @@ def _empty(p: Process, alive: tuple[Stray, ...], now: Now) -> Step:
     names = ", ".join(f"{stray.name} ({stray.pid})" for stray in alive)
     effects += [Settle(k, *(("escaped", f"still alive: {names}") if alive else ())) for k in p.stops]
     past_runs = (record, *p.past[: PAST - 1])
-    q = evolve(p, token=0, exit=record, exits=p.exits + 1, past=past_runs, ended=None, strays=(), stops=(), cause="")
+    q = evolve(
+        p,
+        token=0,
+        unleased=False,
+        exit=record,
+        exits=p.exits + 1,
+        past=past_runs,
+        ended=None,
+        strays=(),
+        stops=(),
+        cause="",
+    )
     past = f"{record.describe()}; still alive: {names}" if alive else record.describe()
-    if p.starts:
+    if p.starts or (p.unleased and p.wanted):
         q, more = _ask(evolve(q, restarts=p.restarts + 1), now)
         return q, effects + more
     if not p.wanted:
@@ -508,6 +545,14 @@ def _length(steps: tuple[tuple[str, float], ...]) -> float:
     return sum(wait for _, wait in steps)
 
 
+def _within(steps: tuple[tuple[str, float], ...], seconds: float) -> tuple[tuple[str, float], ...]:
+    """The same signals, sooner if need be; where there is no time at all, none."""
+    whole = _length(steps)
+    if whole <= seconds:
+        return steps
+    return tuple((name, wait * seconds / whole) for name, wait in steps) if seconds > 0 else ()
+
+
 def _past(record: ExitRecord) -> str:
     return ("was " if record.signal else "") + record.describe()
 
@@ -521,7 +566,7 @@ def _rest(p: Process, phase: Phase, code: str, text: str, now: Now) -> Step:
     effects: list[Effect] = [Settle(key, code, text) for key in p.starts]
     effects += [Settle(key) for key in p.stops]
     q = evolve(p, phase=phase, wanted=False, rid="", force=False, starts=(), stops=(), timer=p.timer + 1)
-    return evolve(q, why=_why(code, text, q, now)), effects
+    return evolve(q, standby=False, why=_why(code, text, q, now)), effects
 
 
 _DECIDE: dict[type[Event], Callable[[Process, Any, Now], Step]] = {
@@ -536,6 +581,8 @@ _DECIDE: dict[type[Event], Callable[[Process, Any, Now], Step]] = {
     Denied: _denied,
     Held: _held,
     Queued: _queued,
+    Lapsed: _lapsed,
+    LeaseEnds: _lease_ends,
     Spawned: _spawned,
     SpawnFailed: _spawn_failed,
     BecameReady: _became_ready,

@@ -27,8 +27,8 @@ __all__ = [
     "HostList",
     "Inbox",
     "Miss",
-    "Queued",
     "Refusal",
+    "Renewed",
     "Welcome",
 ]
 
@@ -123,36 +123,74 @@ NOTHING_NEW = Heard()
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Grant(Value):
-    """Permission to run, with the number of its lease."""
+    """Permission to run.
+
+    Attributes:
+        token: The number of its lease.
+        epoch: Which life of the gate gave it.
+        asked: The agent's clock when it had asked, as it had said.
+        ttl: The lease runs out so many seconds after that, less a margin of the agent's (`core.terms`); 0: never.
+    """
 
     kind: ClassVar[str] = "grant"
     token: int
+    epoch: int = 0
+    asked: float = 0.0
+    ttl: float = 0.0
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Renewed(Value):
+    """Leases go on.
+
+    Attributes:
+        asked: The agent's clock when it had asked, as it had said.
+        epoch: Which life of the gate says so.
+        tokens: Those that go on from then.
+        gone: Those that this host does not hold: what runs on them has to end.
+    """
+
+    kind: ClassVar[str] = "renewed"
+    asked: float
+    epoch: int = 0
+    tokens: tuple[int, ...] = ()
+    gone: tuple[int, ...] = ()
 
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Refusal(Value):
-    """No permission: why, and which host and process stand in the way."""
+    """No permission.
+
+    Attributes:
+        why: For people.
+        holder: The uuid of the process that stands in the way, or empty.
+        hostname: Where it is.
+        pid: Its program, or 0 where that is not known.
+        since: When it was permitted, or 0.
+        epoch: Which life of the gate says so.
+    """
 
     kind: ClassVar[str] = "denied"
     why: str
     holder: str = ""
     hostname: str = ""
+    pid: int = 0
+    since: Wall = 0.0
+    epoch: int = 0
 
 
 @frozen(kw_only=True, eq=False, repr=False)
 class HeldForPerson(Value):
-    """Not decided yet: a person was asked. Ask again with ``patient`` to wait for the answer."""
+    """Not decided yet: a person was asked. Ask again with ``patient`` to wait for the answer.
+
+    Attributes:
+        why: For people.
+        queued: No person, but the holder of the slot is waited for; or its turn (`core.budget`).
+    """
 
     kind: ClassVar[str] = "held"
     why: str
-
-
-@frozen(kw_only=True, eq=False, repr=False)
-class Queued(Value):
-    """Not its turn yet: too many automatic restarts are under way. Ask again with ``patient`` to wait for it."""
-
-    kind: ClassVar[str] = "queued"
-    why: str
+    queued: bool = False
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -284,5 +322,5 @@ class Failure(Value):
 
 
 AnyReply = (
-    Batch | Welcome | Heard | Grant | Refusal | HeldForPerson | Queued | Inbox | AgentInfo | HostList | Done | Failure
+    Batch | Welcome | Heard | Grant | Refusal | HeldForPerson | Renewed | Inbox | AgentInfo | HostList | Done | Failure
 )

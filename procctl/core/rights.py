@@ -17,7 +17,7 @@ VIEWER = frozenset({"status", "logs", "events", "hosts", "approvals", "agent.sta
 """Looks and changes nothing."""
 OPERATOR = VIEWER | {"start", "stop", "restart", "kill", "signal", "ask", "reopen", "approve", "deny"}
 """Controls what is there; adds, adopts and lets go of nothing: a program of one's own is as good as a shell."""
-AGENT = frozenset({"heartbeat", "goodbye", "lease.permit", "lease.withdraw", "lease.exited"})
+AGENT = frozenset({"heartbeat", "goodbye", "lease.permit", "lease.withdraw", "lease.exited", "lease.renew"})
 """Joins a controller and speaks for its own host."""
 ROLES = {"viewer": VIEWER, "operator": OPERATOR, "agent": AGENT}
 """By name; ``owner`` beside them may say everything."""

@@ -19,6 +19,7 @@ __all__ = [
     "AnyReady",
     "DependsOn",
     "HooksSpec",
+    "Level",
     "LogFormat",
     "LogSpec",
     "Mode",
@@ -38,6 +39,9 @@ Mode = Literal["many", "one", "force"]
 
 Scope = Literal["fleet", "host"]
 """Where the other holders of a slot are looked for."""
+
+Level = Literal["lease", "strict"]
+"""When a slot for one is free again although its holder has not said so: when its lease has run out, or never."""
 
 LogFormat = Literal["raw", "text", "json"]
 
@@ -206,6 +210,8 @@ class ProcessSpec(Value):
         instances: How many slots.
         mode: How many of one slot may run, see `Mode`.
         scope: Where the others are looked for, see `Scope`.
+        level: What becomes of a slot for one whose host is lost, see `Level`.
+        standby: Wait for the holder of the slot to end, instead of being refused.
         admission: Whether to ask for permission before each start; None: yes. Where there is neither a controller
             nor a policy, it is given.
         restart: After an end that nobody asked for.
@@ -225,6 +231,8 @@ class ProcessSpec(Value):
     instances: int = 1
     mode: Mode = "many"
     scope: Scope = "fleet"
+    level: Level = "lease"
+    standby: bool = False
     admission: bool | None = None
     restart: RestartSpec = RestartSpec()
     stop: StopSpec = StopSpec()

@@ -98,6 +98,8 @@ _LATE: dict[type[ev.Event], Cell] = {
     ev.Denied: IGNORE,
     ev.Held: IGNORE,
     ev.Queued: IGNORE,
+    ev.Lapsed: IGNORE,
+    ev.LeaseEnds: IGNORE,
     ev.TimerFired: IGNORE,
     ev.BecameReady: IGNORE,
     ev.NotReady: IGNORE,
@@ -156,6 +158,7 @@ TABLE: dict[Phase, dict[type[ev.Event], Cell]] = {
         ev.QuestionAsked: IGNORE,
         ev.Granted: to(P.STARTING),
         ev.Denied: to(P.DENIED),
+        ev.Lapsed: to(P.ASKING),
         ev.Resumed: to(P.ASKING),
     },
     P.STARTING: {
@@ -171,6 +174,7 @@ TABLE: dict[Phase, dict[type[ev.Event], Cell]] = {
     },
     P.RESUMING: {
         **_LATE,
+        ev.LeaseEnds: _END,
         ev.StartAsked: IGNORE,
         ev.RestartAsked: _END,
         ev.StopAsked: _END,
@@ -182,6 +186,7 @@ TABLE: dict[Phase, dict[type[ev.Event], Cell]] = {
     },
     P.UP: {
         **_LATE,
+        ev.LeaseEnds: _END,
         ev.StartAsked: IGNORE,
         ev.RestartAsked: _END,
         ev.StopAsked: to(P.STOPPING, P.PAUSING),
@@ -195,6 +200,7 @@ TABLE: dict[Phase, dict[type[ev.Event], Cell]] = {
     },
     P.PAUSING: {
         **_LATE,
+        ev.LeaseEnds: _END,
         ev.StartAsked: IGNORE,
         ev.RestartAsked: _END,
         ev.StopAsked: _END,
@@ -206,6 +212,7 @@ TABLE: dict[Phase, dict[type[ev.Event], Cell]] = {
     },
     P.IDLE: {
         **_LATE,
+        ev.LeaseEnds: _END,
         ev.StartAsked: to(P.RESUMING),
         ev.RestartAsked: _END,
         ev.StopAsked: _END,

@@ -17,7 +17,8 @@ from attrs import define, field
 
 from ..abc import Caller, Pending
 from ..core.approval import Decision, PermitRequest, Policy, View, failed, opinion_of, takes_time
-from ..core.messages import AnyReply, LeaseWithdraw, Permit
+from ..core.messages import AnyReply, LeaseRenew, LeaseWithdraw, Permit
+from ..core.value import evolve
 from .doorkeeper import AdmissionRequest
 
 __all__ = ["Consultant", "Entrance", "question_of"]
@@ -29,7 +30,7 @@ REMEMBERED = 4096
 class Entrance(Protocol):
     """Takes requests about admission: the doorkeeper, or who stands in front of it."""
 
-    def submit(self, request: AdmissionRequest, caller: Caller, epoch: str = "", hostname: str = "") -> Pending:
+    def submit(self, request: AdmissionRequest, caller: Caller, run: str = "", hostname: str = "") -> Pending:
         """See `procctl.abc.Service.submit`."""
         ...
 
@@ -71,28 +72,32 @@ class Consultant:
         self._next = entrance
         return self
 
-    def submit(self, request: AdmissionRequest, caller: Caller, epoch: str = "", hostname: str = "") -> Pending:
+    def submit(self, request: AdmissionRequest, caller: Caller, run: str = "", hostname: str = "") -> Pending:
         """Take a request; see `procctl.abc.Service.submit`."""
         if not self._slow:
-            return self._next.submit(request, caller, epoch, hostname)
+            return self._next.submit(request, caller, run, hostname)
         match request:
             case LeaseWithdraw(rid=rid):
-                consulted = self._open.pop((rid, epoch), None)
+                consulted = self._open.pop((rid, run), None)
                 if consulted is not None:
                     consulted.scope.cancel()
+            case LeaseRenew(asked=asked, rids=rids):
+                for rid in rids:  # what comes of the question is to count from now
+                    if (waiting := self._open.get((rid, run))) is not None:
+                        waiting.request = evolve(waiting.request, asked=asked)
             case Permit(rid=rid) if rid not in self._opinions:
-                return self._consult(request, caller, epoch)
-        return self._next.submit(request, caller, epoch, hostname)
+                return self._consult(request, caller, run)
+        return self._next.submit(request, caller, run, hostname)
 
-    def gone(self, hostname: str, epoch: str) -> None:
+    def gone(self, hostname: str, run: str) -> None:
         """A host has come or gone: what other runs of its agent have asked is called off."""
         for key, consulted in list(self._open.items()):
-            if consulted.request.hostname == hostname and key[1] != epoch:
+            if consulted.request.hostname == hostname and key[1] != run:
                 del self._open[key]
                 consulted.scope.cancel()
 
-    def _consult(self, request: Permit, caller: Caller, epoch: str) -> Pending:
-        key = request.rid, epoch
+    def _consult(self, request: Permit, caller: Caller, run: str) -> Pending:
+        key = request.rid, run
         known = self._open.get(key)
         pending = Pending()
         if known is not None:  # the asker, reconnected
@@ -145,6 +150,10 @@ def question_of(request: Permit, caller: Caller) -> PermitRequest:
         hostname=request.hostname,
         mode=request.mode,
         scope=request.scope,
+        level=request.level,
         group=request.group,
         caller=caller,
+        standby=request.standby,
+        asked=request.asked,
+        boot=request.boot,
     )

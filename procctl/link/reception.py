@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
@@ -11,6 +10,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ..abc import Caller, Connection, Gateway, Listener, Peer, Service
+from ..aio.wall import sleep_until
 from ..core.auth import Auth
 from ..core.rights import OWNER
 from ..errors import Closed, Refused
@@ -22,9 +22,6 @@ from .session import Admit, Attach, Session
 __all__ = ["Reception", "owner"]
 
 logger = logging.getLogger("procctl.link")
-
-_LOOK = 30.0
-"""Seconds between looks at the wall clock."""
 
 
 def owner(peer: Peer) -> Caller:
@@ -135,9 +132,14 @@ class Reception:
 
 
 async def _outlived(session: Session, until: float) -> None:
-    """End a link when its credential has expired. The wall clock may be set, so it is looked at now and then."""
-    while (left := until - time.time()) > 0:
-        with anyio.move_on_after(min(left, _LOOK)):
-            await session.gone.wait()
-            return
+    """End a link when its credential has expired."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(_expire, session, until, group.cancel_scope)
+        await session.gone.wait()
+        group.cancel_scope.cancel()
+
+
+async def _expire(session: Session, until: float, scope: anyio.CancelScope) -> None:
+    await sleep_until(until)
     session.end("its credential has expired")
+    scope.cancel()

@@ -35,19 +35,17 @@ _LARGEST = 1 << 20
 Stamp = tuple[int, int, int, int]
 
 
-def own_file() -> Path:
-    """Where the user's own token is.
+def own_file(name: str = "token") -> Path:
+    """Where the user's own token is, or another secret of that name.
 
     Raises:
         BadConfig: The user has no home.
     """
     given = os.environ.get("XDG_CONFIG_HOME")
     try:
-        return (Path(given) if given else Path.home() / ".config") / "procctl" / "token"
+        return (Path(given) if given else Path.home() / ".config") / "procctl" / name
     except RuntimeError as error:
-        raise BadConfig(
-            f"there is no place for a token: {error}", "set XDG_CONFIG_HOME, or name a token file"
-        ) from None
+        raise BadConfig(f"there is no place for a {name}: {error}", "set XDG_CONFIG_HOME, or name a file") from None
 
 
 def own_token() -> Path:

@@ -146,6 +146,7 @@ class Fleet:
         group: str = "",
         all: bool = False,
         force: bool = False,
+        standby: bool = False,
         until: Until | None = None,
     ) -> tuple[Item, ...]: ...
 
@@ -159,6 +160,7 @@ class Fleet:
         group: str = "",
         all: bool = False,
         force: bool = False,
+        standby: bool = False,
         until: Until | None = None,
         **declared: Any,
     ) -> Process | tuple[Item, ...]:
@@ -169,6 +171,7 @@ class Fleet:
             command: The program and its arguments: the short form of `add`.
             all: Needed where the target is empty.
             force: Stop other holders of the slot first.
+            standby: Wait for the holder of the slot to end, instead of being refused.
             until: When to return; None: ``ready`` where a command comes with a readiness check, else ``settled``.
             declared: With a command, any other field of `ProcessSpec`.
 
@@ -176,6 +179,8 @@ class Fleet:
             With a command the new `Process`, else the items of the targets.
         """
         if command is not None:
+            if standby:
+                declared["standby"] = True
             if group:
                 declared["group"] = group
             spec = spec_of(name, command, **declared)
@@ -183,7 +188,7 @@ class Fleet:
             return (await self.add(spec, hostname=hostname, uuid=uuid, until=until or settled))[0]
         if declared:
             raise BadConfig(f"start has no {', '.join(declared)} without a command", "add() registers a process")
-        request = m.Start(name=name, hostname=hostname, uuid=uuid, group=group, all=all, force=force)
+        request = m.Start(name=name, hostname=hostname, uuid=uuid, group=group, all=all, force=force, standby=standby)
         return await self._batch(request, until or "settled")
 
     async def stop(
@@ -383,6 +388,20 @@ class Fleet:
     async def deny(self, approval: str, reason: str = "") -> None:
         """No to one of them."""
         await self.request(m.Deny(approval=approval, reason=reason))
+
+    async def free(self, slot: str, hostname: str = "") -> None:
+        """Say that what holds a slot has ended, on one's own word: it is free for others at once, and that is logged.
+
+        For a slot whose holder's host is lost for good. If the program runs after all, there are two from now on.
+
+        Args:
+            slot: The name.
+            hostname: Of its holder; empty: wherever.
+
+        Raises:
+            NoSuchTarget: Nobody holds it there.
+        """
+        await self.request(m.LeaseOverride(slot=slot, hostname=hostname))
 
     async def hosts(self, hostname: str = "") -> tuple[m.HostInfo, ...]:
         """The agents that are known, in the order of their joining; an agent knows itself."""

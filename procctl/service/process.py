@@ -70,9 +70,9 @@ class Process:
         self.item = await self._fleet.item(self.uuid)
         return self.item
 
-    async def start(self, *, force: bool = False, until: Until = "settled") -> Item:
-        """Start it; one that runs is left as it is."""
-        return self._one(await self._fleet.start(uuid=self.uuid, force=force, until=until))
+    async def start(self, *, force: bool = False, standby: bool = False, until: Until = "settled") -> Item:
+        """Start it; one that runs is left as it is. See `Fleet.start`."""
+        return self._one(await self._fleet.start(uuid=self.uuid, force=force, standby=standby, until=until))
 
     async def stop(
         self, grace: float | None = None, *, hard: bool = False, until: Until = "settled"

@@ -29,6 +29,7 @@ __all__ = [
 
 GROUP = "procctl.schemes"
 ENCRYPTED = ("https", "amqps")
+BROKERS = ("amqp", "amqps")
 
 
 def scheme_of(url: str) -> str:
@@ -59,11 +60,12 @@ def options_of(url: str) -> dict[str, str]:
 
 
 def options_for(url: str, auth: Auth | None) -> dict[str, str]:
-    """What a transport is told: the options of the URL, and where its scheme is an encrypted one, the certificates."""
+    """What a transport is told: the options of the URL, and the certificates or the password that its scheme is for."""
     options = options_of(url)
     options.pop("as", None)  # the door's business
-    if auth is not None and scheme_of(url).rpartition("+")[2] in ENCRYPTED:
-        options = auth.options() | options
+    if auth is not None:
+        scheme = scheme_of(url).rpartition("+")[2]
+        options = auth.options(encrypted=scheme in ENCRYPTED, broker=scheme in BROKERS) | options
     return options
 
 

@@ -9,6 +9,8 @@ from helpers import alive
 
 from .running import settled
 
+pytestmark = pytest.mark.in_turn
+
 
 @pytest.fixture
 def downs(cli):

@@ -6,7 +6,7 @@ import pytest
 
 from .running import settled
 
-pytestmark = pytest.mark.usefixtures("agent")
+pytestmark = [pytest.mark.usefixtures("agent"), pytest.mark.in_turn]
 
 
 def test_a_life(cli):

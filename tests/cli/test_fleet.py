@@ -7,6 +7,8 @@ import pytest
 
 from .running import settled
 
+pytestmark = pytest.mark.in_turn
+
 
 @pytest.fixture
 def home(cli):

@@ -6,6 +6,8 @@ import pytest
 
 from .running import Cli
 
+pytestmark = pytest.mark.in_turn
+
 
 @pytest.fixture
 def cli(place):

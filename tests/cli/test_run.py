@@ -5,6 +5,8 @@ import socket
 
 import pytest
 
+pytestmark = pytest.mark.in_turn
+
 WAIT = "sleep 1000"
 
 

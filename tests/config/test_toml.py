@@ -210,7 +210,11 @@ def test_no_sizes(text):
 
 
 def test_credentials_are_files_beside_the_file(toml, tmp_path):
-    found = toml('[auth]\ntoken_file = "known"\ntls = { cert = "/c.pem", key = "k/key.pem" }\n').auth
+    text = (
+        '[auth]\ntoken_file = "known"\ntls = { cert = "/c.pem", key = "k/key.pem" }\namqp = { password_file = "pw" }\n'
+    )
+    found = toml(text).auth
+    assert found.password_file == str(tmp_path / "pw")
     assert (found.token_file, found.cert, found.key, found.ca) == (
         str(tmp_path / "known"),
         "/c.pem",

@@ -13,6 +13,10 @@ SINCE = "since 1970-01-01T00:16:40Z"
 HELD = "waits for a person to approve web on a"
 
 
+def revoked(lease):
+    return evolve(lease, revoked="ann")
+
+
 def asking(request, fleet):
     return ask(60.0)
 
@@ -23,7 +27,7 @@ def asking(request, fleet):
 def test_a_grant_is_a_lease():
     g = gate()
     [decided] = g.permit(question("r1"), at(5), "e1")
-    expected = lease(1, rid="r1", at=1005.0, by="ann", epoch="e1")
+    expected = lease(1, rid="r1", at=1005.0, by="ann", run="e1")
     assert evolve(expected, uuid="uuid-r1") == decided.lease
     assert {1: decided.lease} == g.leases
     assert (decided.lease,) == g.holders("web")
@@ -136,8 +140,8 @@ def test_a_question_whose_lease_has_ended_is_not_answered_with_it():
 def test_force_has_the_holder_stopped_first():
     g = gate()
     [first] = permit(g, "r1")
-    assert [Revoke(first.lease, "ann")] == permit(g, "r2", mode="force", hostname="b")
-    assert {1: first.lease} == g.leases
+    assert [Revoke(revoked(first.lease), "ann")] == permit(g, "r2", mode="force", hostname="b")
+    assert {1: revoked(first.lease)} == g.leases
 
 
 def test_force_runs_when_the_last_holder_has_ended():
@@ -156,7 +160,7 @@ def test_who_comes_between_is_displaced_too():
     permit(g, "r2", mode="force", hostname="b")
     permit(g, "r3", mode="many", hostname="c")
     between = g.leases[2]
-    assert [Revoke(between, "ann")] == g.release(1, at())
+    assert [Revoke(revoked(between), "ann")] == g.release(1, at())
     assert tokens(g.release(2, at())) == {"r2": 3}
 
 
@@ -183,7 +187,7 @@ def test_who_is_waited_for_on_a_host_can_be_told_again():
     g = gate()
     [first] = permit(g, "r1")
     permit(g, "r2", mode="force", hostname="b")
-    assert ((first.lease, "ann"),) == g.revoking("a")
+    assert ((revoked(first.lease), "ann"),) == g.revoking("a")
     assert g.revoking("b") == ()
 
 
@@ -202,7 +206,7 @@ def test_a_question_that_displaces_is_no_question_for_a_person():
 def test_a_person_is_asked_for_so_long():
     g = gate(asking)
     assert [Wake("r1", 60.0), Decided("r1", held=HELD)] == permit(g, "r1")
-    assert (g.open["r1"].deadline, g.open["r1"].asked) == (160.0, 1000.0)
+    assert (g.open["r1"].deadline, g.open["r1"].since) == (160.0, 1000.0)
 
 
 def test_a_person_may_be_asked_for_ever():
@@ -258,7 +262,7 @@ def test_after_a_yes_force_displaces():
     g = gate(lambda request, fleet: ask() if request.hostname == "b" else None)
     [first] = permit(g, "r1")
     permit(g, "r2", mode="force", hostname="b")
-    assert [Revoke(first.lease, "ann")] == g.answer("r2", "bob", at())
+    assert [Revoke(revoked(first.lease), "ann")] == g.answer("r2", "bob", at())
     assert tokens(g.release(1, at())) == {"r2": 2}
 
 
@@ -296,7 +300,7 @@ def test_what_was_never_asked_can_be_withdrawn():
 def test_a_host_says_what_it_holds():
     g = gate()
     assert g.adopt("a", "e1", [lease(7, rid="r7"), lease(9, slot="api", rid="r9")], at()) == []
-    assert [(t.slot, t.token, t.epoch) for t in g.leases.values()] == [("web", 7, "e1"), ("api", 9, "e1")]
+    assert [(t.slot, t.token, t.run) for t in g.leases.values()] == [("web", 7, "e1"), ("api", 9, "e1")]
 
 
 def test_tokens_grow_beyond_what_a_host_says():
@@ -350,7 +354,7 @@ def test_what_another_run_of_the_agent_has_taken_over_is_still_held():
     [decided] = permit(g, "r1")
     permit(g, "r2", mode="force", hostname="b")
     assert g.adopt("a", "e2", [decided.lease], at()) == []
-    assert [(held.hostname, held.epoch) for held in g.holders("web")] == [("a", "e2")]
+    assert [(held.hostname, held.run) for held in g.holders("web")] == [("a", "e2")]
 
 
 def test_other_hosts_are_left_alone():

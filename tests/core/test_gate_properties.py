@@ -133,7 +133,7 @@ class Admission(RuleBasedStateMachine):
         for held in mine:
             if held not in kept:
                 del self.running[held.token]
-        self.running.update({held.token: evolve(held, epoch=self.epoch(hostname)) for held in kept})
+        self.running.update({held.token: evolve(held, run=self.epoch(hostname)) for held in kept})
         self.take(self.gate.adopt(hostname, self.epoch(hostname), kept, self.now()))
 
     @rule(seconds=st.floats(0, 40))
@@ -146,7 +146,7 @@ class Admission(RuleBasedStateMachine):
     def never_two(self):
         if not hasattr(self, "gate"):
             return
-        assert self.running == self.gate.leases
+        assert self.running == {token: evolve(held, revoked="") for token, held in self.gate.leases.items()}
         for slot in ("web", "api"):
             places = HOSTS if self.scope == "host" else [None]
             for place in places:

@@ -41,6 +41,8 @@ KINDS = {
     ev.Denied: [ev.Denied("u#1", "no"), ev.Denied("u#2", "no")],
     ev.Held: [ev.Held("u#1", "wait"), ev.Held("u#2", "wait")],
     ev.Queued: [ev.Queued("u#1", "wait"), ev.Queued("u#2", "wait")],
+    ev.Lapsed: [ev.Lapsed("u#1"), ev.Lapsed("u#2")],
+    ev.LeaseEnds: [ev.LeaseEnds(7, 101.0, "over"), ev.LeaseEnds(9, 0.0, "over")],
     ev.Spawned: [ev.Spawned(55)],
     ev.SpawnFailed: [ev.SpawnFailed("no"), ev.SpawnFailed("no", passing=True)],
     ev.BecameReady: [ev.BecameReady(1), ev.BecameReady(2)],
@@ -113,6 +115,10 @@ def _fitting(p, kind):
     match kind:
         case ev.Granted | ev.Held | ev.Denied:
             return [kind(p.rid, "no")] if kind is not ev.Granted else [ev.Granted(p.rid, 9)]
+        case ev.Lapsed | ev.Queued:
+            return [ev.Lapsed(p.rid) if kind is ev.Lapsed else ev.Queued(p.rid, "wait")]
+        case ev.LeaseEnds:
+            return [ev.LeaseEnds(p.token, 0.0, "over")]
         case ev.NotReady | ev.BecameReady:
             return [ev.NotReady(p.checks, "late")] if kind is ev.NotReady else [ev.BecameReady(p.checks)]
         case ev.TimerFired:
@@ -224,6 +230,21 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data())
     def hold(self, data):
         self.world.feed(ev.Held(data.draw(st.sampled_from(sorted(self.world.questions))), "a person was asked"))
+
+    @precondition(lambda self: self.world.questions)
+    @rule(data=st.data())
+    def queue(self, data):
+        self.world.feed(ev.Queued(data.draw(st.sampled_from(sorted(self.world.questions))), "somebody has it"))
+
+    @precondition(lambda self: self.world.questions)
+    @rule(data=st.data())
+    def lapse(self, data):
+        self.world.lapse(data.draw(st.sampled_from(sorted(self.world.questions))))
+
+    @precondition(lambda self: self.world.tokens)
+    @rule(data=st.data(), left=st.sampled_from([0.0, 1.0, 5.0]))
+    def lease_ends(self, data, left):
+        self.world.lease_ends(data.draw(st.sampled_from(sorted(self.world.tokens))), left)
 
     @precondition(lambda self: self.world.spawning)
     @rule()

@@ -55,6 +55,20 @@ class World:
         del self.questions[rid]
         self.feed(ev.Denied(rid, "no"))
 
+    def lapse(self, rid):
+        del self.questions[rid]
+        self.feed(ev.Lapsed(rid))
+
+    def lease_ends(self, token, left):
+        """Then it is killed in time, whatever its own grace."""
+        before = self.process
+        until = at(self.clock).boot + left
+        self.feed(ev.LeaseEnds(token, until, "over"))
+        p = self.process
+        if token == before.token and before.phase in RUNNING:
+            assert p.phase is P.STOPPING
+            assert p.kill_at <= until + 0.011
+
     def spawned(self):
         self.spawning -= 1
         self.spawns += 1
@@ -111,6 +125,7 @@ class World:
             assert after.phase in TABLE[before.phase][type(event)]
             self.moves += 1
         told = int(after.phase is not before.phase or after.ready is not before.ready or _news(before, after))
+        told = told or int(isinstance(event, ev.Queued) and after is not before)
         assert told == sum(isinstance(effect, ev.Changed) for effect in effects)
         self.process = after
         for effect in effects:

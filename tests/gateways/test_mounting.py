@@ -13,7 +13,7 @@ from procctl import connect
 
 from .asking import client
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.in_turn]
 
 PROGRAM = """
 import sys

@@ -1,5 +1,7 @@
 """Output and events: JSON of what there is, Server-Sent Events that are resumed after a cut."""
 
+import time
+
 import anyio
 import pytest
 from helpers import SLEEP, sh, until
@@ -145,3 +147,13 @@ async def test_a_request_cut_in_the_middle_harms_nobody(agent, rest):
     for rest_of in (b"", b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"):
         assert b"HTTP/1.1 20" not in await raw(agent.urls[0], head + rest_of, end=True)
     assert (await rest.get("/processes")).json()["items"] == []
+
+
+async def test_a_stream_ends_with_its_credential(agent, rest):
+    await add(rest, "web", SLEEP)
+    expires = time.time() + 1.0
+    async with sse(agent.urls[0], "/events", token=f"looks@{expires}") as events:
+        found = [(kind, document) async for _, kind, document in events]
+    assert [kind for kind, _ in found] == ["snapshot", "error"]
+    assert found[1][1]["code"] == "unauthorized"
+    assert time.time() >= expires

@@ -9,6 +9,8 @@ import pytest
 from cli.running import Cli, settled
 from helpers import alive, free_port, program
 
+pytestmark = pytest.mark.in_turn
+
 HOOKS = Path(__file__).parents[2] / "examples" / "hooks"
 
 

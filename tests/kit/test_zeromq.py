@@ -11,11 +11,13 @@ pytestmark = [pytest.mark.anyio, pytest.mark.seconds(90)]
 HEARTBEAT = 0.3
 
 
+@pytest.mark.in_turn
 async def test_tcp():
     report = await check_transport(ZmqTcpTransport(), "zmq+tcp://127.0.0.1:0", heartbeat=HEARTBEAT)
     print(report)
 
 
+@pytest.mark.in_turn
 async def test_ipc(place):
     report = await check_transport(ZmqIpcTransport(), f"zmq+ipc://{place}/s", heartbeat=HEARTBEAT)
     print(report)

@@ -136,3 +136,10 @@ def test_what_a_transport_is_told():
     auth = Auth(cert="c", ca="ca")
     assert options_for("https://x?as=viewer&a=1&tls_ca=mine", auth) == {"a": "1", "tls_ca": "mine", "tls_cert": "c"}
     assert options_for("net://x?as=viewer&insecure=yes", auth) == {"insecure": "yes"}
+
+
+def test_the_password_goes_to_a_broker_only():
+    auth = Auth(password_file="p", ca="a")
+    assert options_for("amqp://me@x", auth) == {"password_file": "p"}
+    assert options_for("amqps://me@x?password_file=mine", auth) == {"password_file": "mine", "tls_ca": "a"}
+    assert options_for("https://x", auth) == {"tls_ca": "a"}

@@ -7,9 +7,9 @@ import pytest
 from helpers import SLEEP, deadline, until
 
 from procctl import Agent, Auth, Controller, Denied, PeerGone, connect
+from procctl.aio import wall
 from procctl.core.credentials import line_of
 from procctl.errors import BadConfig
-from procctl.link import reception
 from procctl.link.tokens import (
     TokenFile,
     add_line,
@@ -199,7 +199,7 @@ async def test_a_revoked_token_opens_no_new_link(home, url):
 async def test_a_link_ends_with_its_token(home, url, monkeypatch):
     clock, ahead = time.time, [0.0]
     monkeypatch.setattr(time, "time", lambda: clock() + ahead[0])
-    monkeypatch.setattr(reception, "_LOOK", 0.05)
+    monkeypatch.setattr(wall, "_LOOK", 0.05)
     shown = token(home / "t", expires=clock() + 1000)
     async with Agent("a", listen=url, auth=Auth(token_file=home / "t")):
         with deadline():

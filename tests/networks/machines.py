@@ -1,5 +1,6 @@
 """A second host: a network namespace, joined with this one by a cable that can be cut (ip-netns(8), veth(4))."""
 
+import itertools
 import os
 import subprocess
 from contextlib import contextmanager
@@ -35,13 +36,16 @@ class Machine:
         subprocess.run([self.ip, "link", "set", f"v{self.name}", state], check=True)
 
 
+_NUMBERS = itertools.count(1)
+
+
 @contextmanager
 def machine(number=1):
     """A host of its own for as long as the block lasts; what runs there ends with it. Only root can have one."""
     ip = program("ip")
     if os.geteuid() != 0:
         pytest.skip("only root can make a network namespace")
-    name = f"p{os.getpid()}n{number}"[:13]
+    name = f"p{os.getpid()}n{next(_NUMBERS)}"[:13]  # the kernel takes its time to free a name
     net = f"10.{200 + number % 50}.{os.getpid() % 250}"
     made = Machine(ip, name, f"{net}.1", f"{net}.2")
     done = subprocess.run([ip, "netns", "add", name], capture_output=True, text=True, check=False)

@@ -16,7 +16,7 @@ from procctl.link.tokens import add_line, line_of, new_token
 from .machines import machine
 from .tcp import TcpListener
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.in_turn]
 
 ROUNDS = int(os.environ.get("PROCCTL_OUTAGES", "3"))
 PROGRAM = Path(__file__).with_name("tcp.py")

@@ -173,24 +173,3 @@ async def test_what_is_past_comes_in_the_order_of_time():
     sources = [source(*(piece(float(n)) for n in numbers)) for numbers in ((1, 4, 5, 9), (2, 3, 10), (), (6, 7, 8))]
     async with merged(sources) as items:
         assert [item.time async for item in items] == [float(n) for n in range(1, 11)]
-
-
-@asynccontextmanager
-async def silent():
-    async def give():
-        await anyio.sleep_forever()
-        yield
-
-    made = give()
-    try:
-        yield made
-    finally:
-        await made.aclose()
-
-
-async def test_a_source_that_has_nothing_is_waited_for_a_moment_only():
-    async with merged([source(*(piece(float(n)) for n in range(200))), silent()], follow=True) as items:
-        begun = anyio.current_time()
-        found = [(await anext(items)).time for _ in range(200)]
-        assert found == [float(n) for n in range(200)]
-        assert anyio.current_time() - begun < 5

@@ -9,7 +9,7 @@ from helpers import alive, becomes, free_port, marked, program, sh
 
 from procctl import Agent, RestartSpec, StopSpec, ready
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.in_turn]
 
 AGAIN = RestartSpec(policy="always", delay=(0.05, 0.1))
 

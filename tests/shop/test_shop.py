@@ -15,6 +15,8 @@ import pytest
 from cli.running import Cli, settled
 from helpers import alive, free_port
 
+pytestmark = pytest.mark.in_turn
+
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
 
 

@@ -14,7 +14,7 @@ from procctl.transports.ssh import command_of
 
 from .sshd import PROCCTL, ready, sshd
 
-pytestmark = [pytest.mark.anyio, pytest.mark.seconds(60)]
+pytestmark = [pytest.mark.anyio, pytest.mark.seconds(60), pytest.mark.in_turn]
 
 
 @pytest.fixture(autouse=True)

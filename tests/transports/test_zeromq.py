@@ -6,7 +6,7 @@ import socket
 import stat
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import anyio
 import pytest
@@ -315,9 +315,20 @@ anyio.run(main)
 """
 
 
+@contextmanager
+def another(url):
+    """A peer in a process of its own, that ends with the block, stopped or not."""
+    peer = subprocess.Popen([sys.executable, "-c", PEER, url])
+    try:
+        yield peer
+    finally:
+        peer.kill()
+        peer.wait()
+
+
 async def test_a_killed_peer_is_noticed_at_once_and_by_itself():
     async with listening() as listener, linked(listener) as (near, far):
-        with subprocess.Popen([sys.executable, "-c", PEER, listener.urls[0]]) as peer:
+        with another(listener.urls[0]) as peer:
             with deadline():
                 doomed = await listener.accept()
                 assert await doomed.receive() == b"here"
@@ -332,18 +343,17 @@ async def test_a_killed_peer_is_noticed_at_once_and_by_itself():
 
 async def test_one_that_sleeps_keeps_its_link():
     async with listening() as listener:
-        with subprocess.Popen([sys.executable, "-c", PEER, listener.urls[0]]) as peer:
+        with another(listener.urls[0]) as peer:
             with deadline():
                 sleeper = await listener.accept()
-                peer.send_signal(signal.SIGSTOP)
                 assert await sleeper.receive() == b"here"
+                peer.send_signal(signal.SIGSTOP)
                 with anyio.move_on_after(0.3) as scope:
                     await sleeper.receive()
                 peer.send_signal(signal.SIGCONT)
                 assert scope.cancelled_caught
                 await sleeper.send(b"x")
                 await sleeper.aclose()
-            peer.kill()
 
 
 # fleets ---------------------------------------------------------------------------------------------------------

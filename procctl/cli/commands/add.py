@@ -21,6 +21,10 @@ __all__ = ["add"]
 @click.argument("name")
 @click.argument("command", nargs=-1, required=True, metavar="-- CMD…")
 @click.option("--mode", type=click.Choice(["one", "many", "force"]), default="many", help="How many of it may run.")
+@click.option(
+    "--level", type=click.Choice(["lease", "strict"]), default="lease", help="When a lost host's slot is free."
+)
+@click.option("--standby", is_flag=True, help="Wait for the holder of the slot to end.")
 @click.option("--host", default="", metavar="GLOB", help="On which host.")
 @click.option("--each", is_flag=True, help="On every host that matches.")
 @click.option("--restart", type=click.Choice(["always", "on-failure", "never"]), default="never", help="After an end.")
@@ -34,6 +38,8 @@ def add(
     name: str,
     command: tuple[str, ...],
     mode: Any,
+    level: Any,
+    standby: bool,
     host: str,
     each: bool,
     restart: Any,
@@ -58,6 +64,8 @@ def add(
         group=group,
         instances=instances,
         mode=mode,
+        level=level,
+        standby=standby,
         restart=RestartSpec(policy=restart),
     )
     found = settings()

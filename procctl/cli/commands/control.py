@@ -63,12 +63,13 @@ def _past(item: Item) -> str:
 @click.command()
 @TARGETS
 @click.option("--force", is_flag=True, help="Stop other holders of the slot first.")
+@click.option("--standby", is_flag=True, help="Wait for the holder of the slot to end.")
 @click.option("--wait", is_flag=True, help="Until it is ready, not only running.")
 @common
-def start(targets: tuple[str, ...], force: bool, wait: bool) -> None:
+def start(targets: tuple[str, ...], force: bool, standby: bool, wait: bool) -> None:
     """Start what is stopped or was never started."""
     until: Until = "ready" if wait else "settled"
-    _command(targets, lambda t: m.Start(force=force, **t), _running, "start", until)
+    _command(targets, lambda t: m.Start(force=force, standby=standby, **t), _running, "start", until)
 
 
 @click.command()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
 from ...errors import Unsupported
+from ...link.tokens import own_file
 from .. import exits
 from ..run_async import document, run
 from ..settings import common, settings
@@ -36,7 +36,7 @@ def new(out: str | None) -> None:
             from ...transports.zeromq.keys import new_pair, write_pair
         except ImportError as error:
             raise Unsupported(f"keys need {error.name}", "pip install 'procctl[zmq]'") from None
-        file = Path(out) if out else _default()
+        file = Path(out) if out else own_file("key")
         if found.dry_run:
             click.echo(f"would write {file} and {file}.pub", err=True)
             return exits.OK
@@ -49,8 +49,3 @@ def new(out: str | None) -> None:
         return exits.OK
 
     run(work)
-
-
-def _default() -> Path:
-    given = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(given) if given else Path.home() / ".config") / "procctl" / "key"

@@ -110,7 +110,7 @@ class Desk:
             if since:
                 message = evolve(message, tail=None)
         items = self._service.stream(evolve(message, since=since, follow=follow), caller)
-        return StreamAnswer(items, documents, live, self._streams)
+        return StreamAnswer(items, documents, live, self._streams, caller.until)
 
 
 async def _reply(pending: Pending, receive: Receive, limit: float) -> AnyReply:

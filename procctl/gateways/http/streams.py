@@ -15,8 +15,9 @@ import anyio
 from starlette.types import Receive, Scope, Send
 
 from ...abc import Items
+from ...aio.wall import sleep_until
 from ...core.messages import LogChunk, Lost
-from ...errors import ProcctlError
+from ...errors import ProcctlError, Refused
 from ...service.lines import Line
 from ...wire.codec import item_out, unstructure
 from .places import Places
@@ -78,6 +79,7 @@ class StreamAnswer:
         documents: Makes documents of it.
         live: Whether as Server-Sent Events.
         streams: All that there are; it is among them while it lives.
+        expires: When the credential of whoever reads it ends, seconds since the epoch; None: never.
     """
 
     def __init__(
@@ -86,11 +88,14 @@ class StreamAnswer:
         documents: Callable[[AsyncIterator[Any]], AsyncGenerator[Document]],
         live: bool,
         streams: set[StreamAnswer],
+        expires: float | None = None,
     ) -> None:
         self._items = items
         self._documents = documents
         self._live = live
         self._streams = streams
+        self._expires = expires
+        self._expired = False
         self._closed = False
         self._scope: anyio.CancelScope | None = None
         self._begun = False
@@ -118,11 +123,15 @@ class StreamAnswer:
             self._scope = group.cancel_scope
             if self._live:
                 group.start_soon(self._remind, send)
+            if self._expires is not None:
+                group.start_soon(self._expire, self._expires, group.cancel_scope)
             try:
                 await self._feed(send)
             except ProcctlError as error:
                 failed = error
             group.cancel_scope.cancel()
+        if self._expired:
+            failed = Refused("unauthorized", "the credential has expired")
         if failed is not None and not self._begun:
             await problem(failed)(scope, receive, send)
         elif failed is not None and not self._live:
@@ -172,10 +181,15 @@ class StreamAnswer:
             if self._begun and anyio.current_time() - self._spoke >= EVERY:
                 await self._say(send, b":\n\n")
 
+    async def _expire(self, when: float, scope: anyio.CancelScope) -> None:
+        await sleep_until(when)
+        self._expired = True
+        scope.cancel()
+
     async def _until_left(self, receive: Receive, scope: anyio.CancelScope) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        self._begun = False  # nobody is there to be told the end
+        self._begun = self._expired = False  # nobody is there to be told the end
         scope.cancel()
 
 

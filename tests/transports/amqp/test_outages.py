@@ -28,7 +28,7 @@ MORE = 40
 SLOW = 240.0
 """Seconds that a broker may take to come up on a busy machine."""
 
-pytestmark = [pytest.mark.anyio, pytest.mark.seconds(120 + 240 * ROUNDS)]
+pytestmark = [pytest.mark.anyio, pytest.mark.seconds(120 + 240 * ROUNDS), pytest.mark.in_turn]
 
 transport = AmqpTransport()
 

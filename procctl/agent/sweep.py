@@ -1,0 +1,64 @@
+"""What an earlier run of the agent may have left on a lease that this one knows nothing of: it is looked for by its
+marks, ended, and when nothing was there for a while, the lease can be given back."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+from ..core.records import Stray
+from .census import Census, Kin
+
+__all__ = ["Sweep"]
+
+_EVERY = 0.1
+QUIET = 1.5
+"""Seconds without finding anything. The keeper of an agent that was killed needs less to end what has no marks."""
+
+
+class Sweep:
+    """Args: census: Finds what carries marks. after: Calls later. swept: Told of a lease on which nothing is left."""
+
+    def __init__(
+        self, census: Census, after: Callable[[float, Callable[[], None]], None], swept: Callable[[str, int], None]
+    ) -> None:
+        self._census = census
+        self._after = after
+        self._swept = swept
+        self._busy: set[int] = set()
+
+    def begin(self, uuid: str, token: int) -> None:
+        """Look for what belongs to that process, and end it. Twice is fine."""
+        if token not in self._busy:
+            self._busy.add(token)
+            self._look(Kin(uuid, -1), token, 0)
+
+    def clear(self, uuid: str, then: Callable[[], None]) -> None:
+        """End what carries the marks of a process, and go on when a look has found nothing."""
+
+        def looked(strays: tuple[Stray, ...]) -> None:
+            for stray in strays:
+                self._census.signal(kin, stray.pid, signal.SIGKILL)
+            if strays:
+                self._after(_EVERY, look)
+            else:
+                then()
+
+        def look() -> None:
+            self._census.ask(kin, looked)
+
+        kin = Kin(uuid, -1)
+        look()
+
+    def _look(self, kin: Kin, token: int, quiet: int) -> None:
+        self._census.ask(kin, lambda strays: self._looked(kin, token, quiet, strays))
+
+    def _looked(self, kin: Kin, token: int, quiet: int, strays: tuple[Stray, ...]) -> None:
+        for stray in strays:
+            self._census.signal(kin, stray.pid, signal.SIGKILL)
+        quiet = 0 if strays else quiet + 1
+        if quiet * _EVERY < QUIET:
+            self._after(_EVERY, lambda: self._look(kin, token, quiet))
+            return
+        self._busy.discard(token)
+        self._swept(kin.uuid, token)
