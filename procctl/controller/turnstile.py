@@ -88,8 +88,8 @@ class Turnstile:
         if rid in self._held:
             return self._let_in(request, caller, run)
         why = budget.ask(rid, request.uuid, self._now())
-        if not why:
-            return self._let_in(request, caller, run)
+        if not why:  # patience for its turn is none for a person: it is to be told of that
+            return self._let_in(evolve(request, patient=False), caller, run)
         if not request.patient:
             self._waiting.setdefault(rid, None)  # it will ask again, to wait
             self._move(budget)

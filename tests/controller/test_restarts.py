@@ -5,7 +5,10 @@ import pytest
 from helpers import SLEEP, until
 
 from procctl import Agent, Controller, Denied, RestartBudget, RestartSpec, ask
+from procctl.abc import Caller, Pending
 from procctl.controller.turnstile import Turnstile
+from procctl.core.events import Now
+from procctl.core.messages import Done, HeldForPerson, LeaseWithdraw, Permit
 
 pytestmark = pytest.mark.anyio
 
@@ -47,6 +50,30 @@ async def test_a_storm_is_let_in_little_by_little(monkeypatch):
     text = "waits for its turn: at most 3 automatic restarts are under way in the fleet at a time"
     assert {how for _, how in waited} == {("pending", "asking", text)}
     assert len(waited) >= 8
+
+
+async def test_patience_for_a_turn_is_none_for_a_person():
+    """Its turn came after it was told to wait and before it asked again to wait."""
+    asked = []
+
+    class Door:
+        def submit(self, request, caller, run="", hostname=""):
+            asked.append(request)
+            return Pending.of(HeldForPerson(why="a person was asked") if isinstance(request, Permit) else Done())
+
+    def permit(name, **more):
+        return Permit(rid=name, slot=name, uuid=name, hostname="a", mode="many", again=True, **more)
+
+    now = Now(anyio.current_time(), 0.0)
+    turnstile = Turnstile(RestartBudget(1), Door(), lambda: now, lambda after, call: None)
+    turnstile._budget.ask("first", "first", now)
+    told = turnstile.submit(permit("web"), Caller(name="a")).reply
+    assert (told.queued, asked) == (True, [])
+    turnstile.submit(LeaseWithdraw(rid="first"), Caller(name="a"))
+    held = turnstile.submit(permit("web", patient=True), Caller(name="a")).reply
+    assert (held, asked[-1].patient) == (HeldForPerson(why="a person was asked"), False)
+    turnstile.submit(permit("web", patient=True), Caller(name="a"))
+    assert (asked[-1].patient, turnstile._budget.under_way) == (True, 0)
 
 
 async def test_what_somebody_starts_waits_for_nobody():
