@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from .core.approval import displace as displace
     from .core.approval import hosts as hosts
     from .core.auth import Auth as Auth
+    from .core.budget import RestartBudget as RestartBudget
     from .core.happenings import Lost as Lost
     from .core.happenings import Registered as Registered
     from .core.happenings import Removed as Removed
     from .core.happenings import Snapshot as Snapshot
     from .core.happenings import StateChanged as StateChanged
+    from .core.reach import Reach as Reach
     from .core.records import ExitRecord as ExitRecord
     from .core.records import Item as Item
     from .core.registry import Registry as Registry
@@ -71,10 +73,12 @@ _WHERE = {
     "ProcctlError": "errors",
     "Process": "service.process",
     "ProcessSpec": "core.specs",
+    "Reach": "core.reach",
     "Refused": "errors",
     "Registered": "core.happenings",
     "Registry": "core.registry",
     "Removed": "core.happenings",
+    "RestartBudget": "core.budget",
     "RestartSpec": "core.specs",
     "Snapshot": "core.happenings",
     "State": "core.states",
@@ -113,10 +117,12 @@ __all__ = [
     "ProcctlError",
     "Process",
     "ProcessSpec",
+    "Reach",
     "Refused",
     "Registered",
     "Registry",
     "Removed",
+    "RestartBudget",
     "RestartSpec",
     "Snapshot",
     "State",

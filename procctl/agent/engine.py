@@ -41,6 +41,7 @@ from ..core.messages import (
 )
 from ..core.plan import waves
 from ..core.states import RESTING
+from ..link.consultant import Consultant
 from ..link.doorkeeper import Doorkeeper
 from ..version import __version__
 from .agent import OnExit
@@ -111,7 +112,7 @@ class Engine:
         self._state: StateFolder | None = None
         self._tools = self._make_tools(ground)
         welcome = Welcome(name=self._name, role="agent", version=__version__)
-        self._links = Links(welcome, service, self._hello, self._joined)
+        self._links = Links(welcome, service, self._hello, self._joined, lambda: self.inner.report.spread)
         self._own = _OwnGate(self) if self._join is None else None
         top = self._links.line(self._join) if self._join is not None else self._own
         assert top is not None
@@ -146,7 +147,7 @@ class Engine:
             tools.attach()
             token = self.inner.journal.token if self.inner.journal is not None else 0
             if self._own is not None:
-                self._own.open(self.inner, self._ground, self._timers, self._setup.approval, token)
+                self._own.open(self.inner, self._ground, self._timers, self._setup.approval, token, self.block)
             await restore(self.inner, kept, held, ended, self._ground.features, self._adopt_leases)
             living = self.inner.hands.living()
             if living:  # their keeper may have been killed, too
@@ -303,10 +304,20 @@ class _OwnGate:
         self._engine = engine
         self._door: Doorkeeper
 
-    def open(self, inner: AgentService, ground: Ground, timers: Timers, policies: Sequence[Policy], token: int) -> None:
+    def open(
+        self,
+        inner: AgentService,
+        ground: Ground,
+        timers: Timers,
+        policies: Sequence[Policy],
+        token: int,
+        block: Block,
+    ) -> None:
         """Begin to answer; `token` is the last that was given here."""
         self._now = ground.now
-        self._door = Doorkeeper(Gate(policies, inner, token), ground.now, timers.after, self._revoke)
+        consultant = Consultant(policies, inner, block.start_soon)
+        self._door = Doorkeeper(Gate(consultant.policies, inner, token), ground.now, timers.after, self._revoke)
+        self._entrance = consultant.before(self._door)
 
     def adopt(self, name: str, epoch: str, leases: Sequence[Lease]) -> None:
         """What this agent holds from an earlier one stays held."""
@@ -317,7 +328,7 @@ class _OwnGate:
         """Requests about admission."""
         match call.request:
             case Permit() | LeaseWithdraw() | LeaseExited() | Approvals() | Approve() | Deny() as request:
-                return self._door.submit(request, call.caller)
+                return self._entrance.submit(request, call.caller)
         raise AssertionError(f"{call.request.command} is no question of admission")
 
     def _revoke(self, lease: Lease, by: str) -> None:

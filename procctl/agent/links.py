@@ -53,6 +53,7 @@ class Links:
         service: What they talk to.
         hello: Gives our word to a controller, with the heartbeat that we want.
         joined: Told of each new link to it.
+        spread: See `procctl.link.line.Line`.
     """
 
     def __init__(
@@ -61,11 +62,13 @@ class Links:
         service: Service,
         hello: Callable[[float], Hello],
         joined: Callable[[Session], None],
+        spread: Callable[[], float],
     ) -> None:
         self._welcome = welcome
         self._service = service
         self._hello = hello
         self._joined = joined
+        self._spread = spread
         self._reception: Reception | None = None
         self._line: Line | None = None
 
@@ -97,6 +100,7 @@ class Links:
             patience=float("inf"),
             joined=lambda session, welcome: self._joined(session),
             admit=owner,
+            spread=self._spread,
         )
         return self._line
 

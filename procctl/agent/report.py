@@ -1,4 +1,4 @@
-"""What a controller is told of an agent's processes: everything once, then what changes, one heartbeat at a time."""
+"""A controller is told of an agent's processes: changes when they come, and now and then that nothing has changed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..abc import Call, Caller
-from ..core.messages import AnyReply, Heartbeat
+from ..core.messages import AnyReply, Heard
+from ..core.pace import pause
 from ..core.records import Item
+from ..core.telling import Teller
 
 if TYPE_CHECKING:
     from ..link.session import Session
@@ -16,52 +18,90 @@ __all__ = ["Report"]
 
 
 class Report:
-    """Args: items: Gives the present items of these uuids, or of all."""
+    """One heartbeat at a time: what changes until it is answered goes into the next.
 
-    def __init__(self, name: str, items: Callable[[Sequence[str] | None], tuple[Item, ...]]) -> None:
+    Args:
+        name: Of this host.
+        items: Gives the present items of these uuids, or of all.
+        after: Calls later.
+        roll: The dice.
+
+    Attributes:
+        spread: Told within how many seconds to come back if the link is lost.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        items: Callable[[Sequence[str] | None], tuple[Item, ...]],
+        after: Callable[[float, Callable[[], None]], None],
+        roll: Callable[[], float],
+    ) -> None:
+        self.spread = 0.0
         self._caller = Caller(name=name)
-        self._items = items
+        self._teller = Teller(items)
+        self._after = after
+        self._roll = roll
         self._session: Session | None = None
-        self._beat = 0
-        self._changed: dict[str, None] = {}
-        self._gone: list[str] = []
+        self._every = 0.0
+        self._clock = 0
         self._busy = False
 
     def begin(self, session: Session) -> None:
-        """A new session: it is told everything."""
+        """A new session."""
         self._session = session
-        self._beat = 0
+        self._every = session.beat / 2
         self._busy = False
-        self._changed.clear()
-        self._gone.clear()
-        self._send(whole=True)
+        self._teller.begin()
+        self._send()
+        self._wind()
 
     def changed(self, uuid: str) -> None:
         """This process is not as it was."""
         if self._session is not None:
-            self._changed[uuid] = None
+            self._teller.changed(uuid)
             self._send()
 
     def deleted(self, uuid: str) -> None:
         """This process is no more."""
         if self._session is not None:
-            self._changed.pop(uuid, None)
-            self._gone.append(uuid)
+            self._teller.deleted(uuid)
             self._send()
 
-    def _send(self, whole: bool = False) -> None:
+    def _wind(self) -> None:
+        """Be heard again after a while; what was wound before is outdated."""
+        self._clock += 1
+        serial = self._clock
+        if self._every:
+            self._after(pause(self._every, self._roll()), lambda: self._struck(serial))
+
+    def _struck(self, serial: int) -> None:
         session = self._session
-        if session is None or self._busy or not (whole or self._changed or self._gone):
+        if serial == self._clock and session is not None and not session.gone.is_set():
+            self._send(quiet=True)
+            self._wind()
+
+    def _send(self, quiet: bool = False) -> None:
+        session = self._session
+        if session is None or session.gone.is_set() or self._busy or not (quiet or self._teller.pending):
             return
-        self._beat += 1
-        items = self._items(None if whole else tuple(self._changed))
-        beat = Heartbeat(beat=self._beat, whole=whole, items=items, gone=tuple(self._gone))
-        self._changed.clear()
-        self._gone.clear()
-        self._busy = True  # what changes until it is answered goes into the next
-        session.submit(Call(request=beat, caller=self._caller)).then(lambda reply: self._answered(session, reply))
+        self._busy = True
+        call = Call(request=self._teller.beat(), caller=self._caller)
+        session.submit(call).then(lambda reply: self._answered(session, reply))
 
     def _answered(self, session: Session, reply: AnyReply) -> None:
-        if session is self._session:
-            self._busy = False
-            self._send()
+        if session is not self._session:
+            return
+        self._busy = False
+        if isinstance(reply, Heard):
+            self._teller.heard(reply)
+            self._told(session, reply)
+        self._send()
+
+    def _told(self, session: Session, heard: Heard) -> None:
+        if heard.spread is not None:
+            self.spread = heard.spread
+        if heard.every:
+            self._every = heard.every
+            session.pace(2 * heard.every)
+            self._wind()

@@ -55,6 +55,7 @@ from ..core.process import Process
 from ..core.records import Item
 from ..core.states import RESTING, Phase, State
 from ..core.value import evolve
+from ..core.watchdog import seen
 from ..errors import Refused
 from ..service.timeline import Timeline
 from .adopting import described
@@ -101,7 +102,7 @@ class AgentService:
         self.epoch = epoch
         self.host = Host(name, ground.rng)
         self.hands = Hands(tools, lambda uuid: self.host.processes[uuid], self.feed, timers.after, self._troubled)
-        self.report = Report(name, self._items)
+        self.report = Report(name, self._items, timers.after, ground.rng.random)
         self._ground = ground
         self._timers = timers
         self._top = top
@@ -386,7 +387,7 @@ class AgentService:
         process = self.host.processes[uuid]
         self.guard.changed(process)
         now = self._ground.now()
-        old, new = self._shown[uuid], process.phase.state
+        old, new = self._shown[uuid], seen(process)[0]
         self._shown[uuid] = new
         if not process.pid:
             self._stats.forget(uuid)

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 
 from ..aio.poller import Poller
-from ..core.events import Event
+from ..core.events import ChildReported, Event
 from ..core.process import Process
 from ..core.specs import ReadyMessage
 from ..core.words import Nonsense, ReadySaid, understood
@@ -21,7 +21,7 @@ __all__ = ["Talk"]
 class Talk:
     """Args: process: Whose. poller, after: See `Channel`. feed: Takes what is heard."""
 
-    __slots__ = ("_after", "_channel", "_feed", "_name", "_offered", "_poller", "_ready", "_word")
+    __slots__ = ("_after", "_channel", "_feed", "_name", "_offered", "_poller", "_ready", "_watched", "_word")
 
     def __init__(
         self,
@@ -33,6 +33,7 @@ class Talk:
         self._name = process.name
         ready = process.spec.ready
         self._word = ready.message if isinstance(ready, ReadyMessage) else ""
+        self._watched = process.spec.watchdog is not None
         self._poller = poller
         self._after = after
         self._feed = feed
@@ -83,7 +84,10 @@ class Talk:
             self._channel = None
 
     def _heard(self, message: Any) -> str:
-        match understood(message):
+        heard = understood(message)
+        if self._watched and (heard is None or isinstance(heard, ReadySaid)):
+            self._feed(ChildReported())  # whatever it says is a sign of life
+        match heard:
             case ReadySaid(text):
                 if text == self._word or (text == "ready" and not isinstance(message, str)):
                     self._ready.set()

@@ -57,6 +57,10 @@ class _Parent:
         """Numbers by name, all of them each time. Never waits. Raises ValueError for NaN and infinities."""
         self._wire.tell("metrics", {"procctl": "metrics", "values": dict(values)})
 
+    def alive(self) -> None:
+        """Say that the program does what it should, for a watchdog. Never waits."""
+        self._wire.tell("alive", {"procctl": "alive"})
+
     def _next(self) -> tuple[str, Any, int | None] | None:
         while (message := self._wire.heard()) is not None:
             if isinstance(message, str) and message in _ASKED:

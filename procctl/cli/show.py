@@ -168,6 +168,8 @@ def _detail_rows(detail: Detail) -> list[tuple[str, str]]:
         rows.append(("depends on", ", ".join(f"{name} {what}" for name, what in spec.depends_on.items())))
     if spec.ready is not None:
         rows.append(("ready", _check(spec.ready)))
+    if spec.watchdog is not None:
+        rows.append(("watchdog", f"a word every {show_duration(spec.watchdog.every)}, else {spec.watchdog.on_silence}"))
     if spec.hooks is not None:
         rows.append(("hooks", f"answers within {show_duration(spec.hooks.timeout)}, else {spec.hooks.on_timeout}"))
     if spec.logs.file:

@@ -121,6 +121,12 @@ READY = table(
         "timeout": Key(DURATION, "time after which it is stopped as a failure; default: 30s"),
     }
 )
+WATCHDOG = table(
+    {
+        "every": Key(DURATION, "the time in which it says something on its channel; default: 30s"),
+        "on_silence": Key(one_of("show", "end", "kill"), "what follows if it does not; default: show"),
+    }
+)
 HOOKS = table(
     {
         "timeout": Key(DURATION, "time for each of its answers; default: 10s"),
@@ -173,6 +179,7 @@ PROCESS: dict[str, Key] = {
         either(lambda v: BOOL if isinstance(v, bool) else HOOKS, (BOOL, HOOKS), "true or a table"),
         "whether it is asked to begin and to pause its work; default: false",
     ),
+    "watchdog": Key(WATCHDOG, "how often it has to say something; default: never"),
 }
 AGENT = table(
     {

@@ -20,6 +20,7 @@ from ..core.specs import (
     ReadyTcp,
     RestartSpec,
     StopSpec,
+    WatchdogSpec,
 )
 from ..errors import BadConfig
 from .declared import Declared
@@ -142,6 +143,7 @@ def _process(name: str, keys: dict[str, Any], folder: Path, place: Place) -> Pro
         ready=_ready(keys.get("ready"), place.at("ready")),
         logs=LogSpec(**keys.get("logs", {})),
         hooks=_hooks(keys.get("hooks")),
+        watchdog=WatchdogSpec(**keys["watchdog"]) if "watchdog" in keys else None,
         **plain,
     )
 

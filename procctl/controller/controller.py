@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from types import TracebackType
@@ -29,6 +30,7 @@ from ..aio.lane import Lane
 from ..aio.timers import Timers
 from ..core.approval import Policy, check_policies
 from ..core.auth import Auth
+from ..core.budget import RestartBudget
 from ..core.events import Now
 from ..core.fleet import FleetOut, Forward, Merged, Router
 from ..core.gate import Gate
@@ -51,6 +53,7 @@ from ..core.messages import (
     Done,
     Events,
     Failure,
+    Heard,
     Heartbeat,
     Hello,
     HostInfo,
@@ -61,24 +64,28 @@ from ..core.messages import (
     Reopen,
     Restart,
     Signal,
+    Snapshot,
     Start,
-    StateChanged,
     Status,
     Stop,
     Welcome,
 )
+from ..core.reach import Reach
 from ..core.registry import About, Registry
 from ..core.rights import OWNER, refused
 from ..errors import Closed, refusal
+from ..link.consultant import Consultant, Entrance
 from ..link.doorkeeper import Doorkeeper
 from ..link.pair import pair
 from ..link.reception import Reception
-from ..link.session import Session
+from ..link.session import Session, bounded
 from ..service.fleet import Fleet
 from ..service.timeline import Timeline
 from ..version import __version__
+from .attendance import Attendance
 from .links import AgentLink
 from .outputs import Outputs, onward_of
+from .turnstile import Turnstile
 
 __all__ = ["Controller"]
 
@@ -95,6 +102,8 @@ class Controller(Fleet):
         approval: Policies that decide who may run, see `procctl.core.approval`.
         auth: The files of the credentials that its listeners know. None: there are none, so nobody gets in where a
             transport proves nothing.
+        reach: What is done about hosts that do not respond; None: they are shown as such.
+        restarts: How many automatic restarts are under way in the fleet at a time; None: as many as there are.
 
     Raises (when entered):
         BadConfig: A URL, a policy or a token file cannot be used.
@@ -110,6 +119,8 @@ class Controller(Fleet):
         listen: str | Sequence[str | Listener] = (),
         approval: Sequence[Policy] = (),
         auth: Auth | None = None,
+        reach: Reach | None = None,
+        restarts: RestartBudget | None = None,
     ) -> None:
         super().__init__(self)
         self.name = name
@@ -122,8 +133,22 @@ class Controller(Fleet):
         self._waiting: dict[str, tuple[Pending, Call]] = {}
         self._numbers = 0
         self._timers = Timers()
-        self.door = Doorkeeper(Gate(self._policies, self.registry), _now, self._timers.after, self._revoke)
+        self._consultant = Consultant(self._policies, self.registry, self._begin)
+        gate = Gate(self._consultant.policies, self.registry)
+        self.door = Doorkeeper(gate, _now, self._timers.after, self._revoke)
+        entrance = self._consultant.before(self.door)
+        self._turnstile = Turnstile(restarts, entrance, _now, self._timers.after)
+        self.entrance: Entrance = self._turnstile
         self._reception = Reception(self, self._attach, auth=auth)
+        self._attendance = Attendance(
+            self.registry,
+            self._links,
+            reach or Reach(),
+            now=_now,
+            later=self._timers.after,
+            happened=self._happened,
+            moved=lambda: self._outputs.changed(),
+        )
         self._outputs = Outputs(name, self.registry, self._links, lambda: self._closed)
         self._timeline = Timeline(os.urandom(6).hex())
         self._block: Block | None = None
@@ -257,10 +282,11 @@ class Controller(Fleet):
     def _heard(self, host: HostInfo) -> HostInfo:
         """Signs of life do not pass through the registry."""
         link = self._links.get(host.name)
-        return host if link is None else evolve(host, heard=_now().wall - link.session.silent)
+        if link is None or host.state == "silent":
+            return host
+        return evolve(host, heard=max(host.heard, _now().wall - link.session.silent))
 
     def _info(self) -> AgentInfo:
-        items = self.registry.processes()
         return AgentInfo(
             name=self.name,
             role="controller",
@@ -268,8 +294,8 @@ class Controller(Fleet):
             version=__version__,
             started=self._started,
             urls=self._reception.urls,
-            processes=len(items),
-            running=sum(1 for item in items if item.pid),
+            processes=self.registry.count,
+            running=self.registry.running,
         )
 
     # streams --------------------------------------------------------------------------------------------------
@@ -282,6 +308,10 @@ class Controller(Fleet):
         else:
             async with self._outputs.read(request, caller) as chunks:
                 yield chunks
+
+    def _begin(self, task: Callable[..., Awaitable[None]], *args: object) -> None:
+        assert self._block is not None
+        self._block.start_soon(task, *args)
 
     # agents ---------------------------------------------------------------------------------------------------
 
@@ -301,37 +331,38 @@ class Controller(Fleet):
             return theirs
         if known is not None:
             known.session.end("the same agent has come again")
-        link = self._links[hello.name] = AgentLink(self, session, hello.name, hello.epoch)
-        self._happened(self.registry.joined(hello.name, _about(session.caller, session, hello), _now().wall))
+        link = AgentLink(self, session, hello.name, hello.epoch, bounded(hello.heartbeat) / 2)
+        self._attendance.joined(link, _about(session.caller, session, hello))
+        self._consultant.gone(hello.name, hello.epoch)
         self.door.adopt(link.inventory(hello))
         assert self._block is not None
         self._block.start_soon(self._watch, link)
-        return link, welcome
+        if not link.often:
+            return link, welcome
+        link.every = self._attendance.pace(link.often).every
+        return link, evolve(welcome, heartbeat=2 * link.every)
 
     async def _watch(self, link: AgentLink) -> None:
         await link.session.gone.wait()
-        if self._links.get(link.host) is link:
-            del self._links[link.host]
-            if link.host in self.registry.hosts:
-                self._happened(self.registry.lose(link.host, _now().wall))
-            self._outputs.changed()
+        self._attendance.gone(link)
 
-    def heard(self, host: str, beat: Heartbeat) -> None:
-        """An agent has said what changed."""
-        if host in self.registry.hosts:
-            events = self.registry.heard(host, beat, _now().wall)
-            self._happened(events)
-            if beat.whole or any(not isinstance(event, StateChanged) for event in events):
-                self._outputs.changed()
+    def heard(self, link: AgentLink, beat: Heartbeat) -> Heard:
+        """An agent has said what changed, or that nothing has."""
+        return self._attendance.heard(link, beat)
 
-    def left(self, host: str) -> None:
+    def left(self, link: AgentLink) -> None:
         """An agent has ended in an orderly way: all that it ran is stopped."""
-        self._happened(self.registry.leave(host, _now().wall))
-        self.door.adopt(Inventory(hostname=host, run="", asked=math.inf, knows=-math.inf))
+        self._attendance.left(link)
+        self._consultant.gone(link.host, "")
+        self.door.adopt(Inventory(hostname=link.host, run="", asked=math.inf, knows=-math.inf))
 
     def _happened(self, events: Sequence[AnyEvent]) -> None:
         for event in events:
             self._timeline.put(partial(_at, event))
+        if self._turnstile.counts:
+            for event in events:
+                if not isinstance(event, Snapshot):
+                    self._turnstile.saw(event.process)
 
     def _revoke(self, lease: Lease, by: str) -> None:
         link = self._links.get(lease.hostname)
@@ -359,4 +390,4 @@ def _at(event: AnyEvent, cursor: str) -> AnyEvent:
 
 
 def _now() -> Now:
-    return Now(anyio.current_time(), time.time())
+    return Now(anyio.current_time(), time.time(), random.random())

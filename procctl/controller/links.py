@@ -12,6 +12,7 @@ from ..core.messages import (
     AnyStream,
     Done,
     Goodbye,
+    Heard,
     Heartbeat,
     Hello,
     LeaseExited,
@@ -19,50 +20,65 @@ from ..core.messages import (
     LeaseWithdraw,
     Permit,
 )
-from ..link.doorkeeper import Doorkeeper
+from ..core.replies import NOTHING_NEW
+from ..link.consultant import Entrance
 from ..link.session import Session
 
 __all__ = ["Above", "AgentLink"]
 
 
+_QUIET = Pending.of(NOTHING_NEW)
+
+
 class Above(Protocol):
     """What a link needs of its controller."""
 
-    door: Doorkeeper
+    entrance: Entrance
 
-    def heard(self, host: str, beat: Heartbeat) -> None: ...
-    def left(self, host: str) -> None: ...
+    def heard(self, link: AgentLink, beat: Heartbeat) -> Heard: ...
+    def left(self, link: AgentLink) -> None: ...
     def submit(self, call: Call) -> Pending: ...
     def stream(self, request: AnyStream, caller: Caller) -> Items: ...
 
 
 class AgentLink:
-    """Args: host: The host that this link speaks for. epoch: Which run of its agent."""
+    """Args:
+        host: The host that this link speaks for.
+        epoch: Which run of its agent.
+        often: The agent does not want to be heard more often; 0: it has promised nothing.
 
-    def __init__(self, above: Above, session: Session, host: str, epoch: str) -> None:
+    Attributes:
+        every: Seconds between its heartbeats, as it was told.
+        step: The size of the fleet for which that was, see `procctl.core.pace`.
+    """
+
+    def __init__(self, above: Above, session: Session, host: str, epoch: str, often: float = 0.0) -> None:
         self.session = session
         self.host = host
         self.epoch = epoch
+        self.often = often
+        self.every = often
+        self.step = -1
         self._above = above
 
     def submit(self, call: Call) -> Pending:
         match call.request:
             case Heartbeat() as beat:
-                self._above.heard(self.host, beat)
-                return Pending.of(Done())
+                heard = self._above.heard(self, beat)
+                return _QUIET if heard is NOTHING_NEW else Pending.of(heard)
             case Permit() as permit:
                 # an agent asks for its own host and no other, and its numbers are its own
                 bound = evolve(permit, hostname=self.host, rid=self._number(permit.rid))
-                return self._above.door.submit(bound, call.caller, self.epoch)
+                return self._above.entrance.submit(bound, call.caller, self.epoch)
             case LeaseWithdraw(rid=rid):
-                return self._above.door.submit(LeaseWithdraw(rid=self._number(rid)), call.caller, self.epoch)
+                return self._above.entrance.submit(LeaseWithdraw(rid=self._number(rid)), call.caller, self.epoch)
             case LeaseExited() as exited:
-                return self._above.door.submit(exited, call.caller, self.epoch, self.host)
+                return self._above.entrance.submit(exited, call.caller, self.epoch, self.host)
             case LeaseRenew(rids=rids) as renew:
                 bound_too = evolve(renew, rids=tuple(map(self._number, rids)))
-                return self._above.door.submit(bound_too, call.caller, self.epoch, self.host)
+                return self._above.entrance.submit(bound_too, call.caller, self.epoch, self.host)
             case Goodbye():
-                self._above.left(self.host)
+                self._above.left(self)
                 return Pending.of(Done())
         return self._above.submit(call)
 

@@ -81,7 +81,7 @@ class Outputs:
     def link(self, host: str) -> AgentLink | None:
         """The link to a host; None: it is lost, or has not said yet what it has."""
         record = self._registry.hosts.get(host)
-        return self._links.get(host) if record is not None and record.beat else None
+        return self._links.get(host) if record is not None and record.current else None
 
     def present(self, host: str) -> Collection[str]:
         """The uuids of its processes."""

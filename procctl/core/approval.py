@@ -7,7 +7,7 @@ when it has no opinion. The first opinion counts; without one the answer is `all
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ from .matching import match_host, match_name
 from .records import Item
 from .rights import Caller
 from .specs import Level, Mode, Scope
+from .units import duration
 from .value import Value
 
 __all__ = [
@@ -38,10 +39,13 @@ __all__ = [
     "deny",
     "displace",
     "effective_mode",
+    "failed",
     "hosts",
     "in_the_way",
+    "opinion_of",
     "pid_of",
     "rule",
+    "takes_time",
 ]
 
 
@@ -121,8 +125,9 @@ class Ask(Value):
 
 
 Decision = Allow | Deny | Displace | Ask
-Policy = Callable[[PermitRequest, Any], Decision | None]
-"""Takes the request and what is known of the fleet: a `procctl.Registry`, or a `View` of one host."""
+Policy = Callable[[PermitRequest, Any], Decision | Awaitable[Decision | None] | None]
+"""Takes the request and what is known of the fleet: a `procctl.Registry`, or a `View` of one host. It may be a
+coroutine function: then the question waits for it (`procctl.link.consultant`)."""
 
 
 def allow() -> Allow:
@@ -140,13 +145,21 @@ def displace() -> Displace:
     return Displace()
 
 
-def ask(within: float | None = None) -> Ask:
+def ask(within: float | str | None = None) -> Ask:
     """The policy's answer: a person decides.
 
     Args:
-        within: Seconds after which it counts as denied; None: it waits for ever.
+        within: Seconds, or a text with units (``"10m"``), after which it counts as denied; None: it waits for ever.
+
+    Raises:
+        BadConfig: The text is no duration.
     """
-    return Ask(within)
+    if within is None:
+        return Ask()
+    try:
+        return Ask(duration(within))
+    except ValueError as error:
+        raise BadConfig(str(error)) from None
 
 
 def hosts(*patterns: str) -> Policy:
@@ -191,20 +204,21 @@ def check_policies(policies: Sequence[Policy]) -> tuple[Policy, ...]:
     """The policies, if all can be called.
 
     Raises:
-        BadConfig: One is not callable, or is a coroutine function.
+        BadConfig: One is not callable.
     """
     for policy in policies:
-        if not callable(policy) or _is_coroutine(policy):
+        if not callable(policy):
             raise BadConfig(
-                f"the approval policy {policy!r} is not a plain function",
+                f"the approval policy {policy!r} is no function",
                 "it is called as policy(request, fleet) and returns allow(), deny(why), ask(), displace() or None",
             )
     return tuple(policies)
 
 
-def _is_coroutine(policy: object) -> bool:
+def takes_time(policy: object) -> bool:
+    """Whether a policy is a coroutine function, so that its answer has to be waited for."""
     if isinstance(policy, partial):
-        return _is_coroutine(policy.func)
+        return takes_time(policy.func)
     return inspect.iscoroutinefunction(policy) or inspect.iscoroutinefunction(type(policy).__call__)
 
 
@@ -223,14 +237,26 @@ def effective_mode(policy: Mode | None, asked: Mode) -> Mode:
 
 def _opinion(policy: Policy, request: PermitRequest, fleet: View) -> Decision | None:
     """A policy is somebody else's code: what goes wrong in it is a refusal that says so."""
-    name = getattr(policy, "__qualname__", repr(policy))
     try:
-        verdict = policy(request, fleet)
+        return opinion_of(policy, policy(request, fleet))
     except Exception as error:
-        return Deny(f"the policy {name} failed: {error!r}")
+        return failed(policy, error)
+
+
+def opinion_of(policy: Policy, verdict: object) -> Decision | None:
+    """What a policy has answered, if it is a decision."""
     if verdict is not None and not isinstance(verdict, Allow | Deny | Displace | Ask):
-        return Deny(f"the policy {name} answered {verdict!r}, which is no decision")
+        return Deny(f"the policy {_name(policy)} answered {verdict!r}, which is no decision")
     return verdict
+
+
+def failed(policy: Policy, error: Exception) -> Deny:
+    """What a policy has decided that has raised."""
+    return Deny(f"the policy {_name(policy)} failed: {error!r}")
+
+
+def _name(policy: Policy) -> str:
+    return getattr(policy, "__qualname__", repr(policy))
 
 
 def _alone_everywhere(lease: Lease) -> bool:

@@ -70,6 +70,8 @@ def _problems(spec: ProcessSpec) -> Iterator[Problem]:
     yield from _ready(spec)
     if spec.hooks is not None and not _seconds(spec.hooks.timeout):
         yield Problem("hooks.timeout", f"expected a duration, got {spec.hooks.timeout:g}")
+    if spec.watchdog is not None and not (_seconds(spec.watchdog.every) and spec.watchdog.every > 0):
+        yield Problem("watchdog.every", f"expected a duration, got {spec.watchdog.every:g}")
     yield from _logs(spec)
 
 

@@ -179,7 +179,7 @@ class Held(Event):
 
 @frozen(eq=False, repr=False)
 class Queued(Event):
-    """Somebody else has the slot, and it waits for their end."""
+    """Somebody else has the slot, and it waits for their end; or it is an automatic restart that waits for its turn."""
 
     rid: str
     why: str
@@ -281,9 +281,12 @@ class Effect(Value):
 
 @frozen(eq=False, repr=False)
 class AskPermission(Effect):
+    """`again`: nobody has asked for this start."""
+
     rid: str
     force: bool = False
     standby: bool = False
+    again: bool = False
 
 
 @frozen(eq=False, repr=False)

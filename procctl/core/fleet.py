@@ -14,7 +14,7 @@ from .host import HostRequest
 from .matching import did_you_mean
 from .messages import Add, Adopt, AnyReply, Batch, ChildAnswer, Detail, Failure, Miss, Status, Until
 from .records import Item
-from .registry import Registry, names
+from .registry import Registry
 from .value import Value, evolve
 
 __all__ = ["FleetOut", "Forward", "Merged", "Router"]
@@ -124,12 +124,16 @@ class Router:
         del self._open[key]
         if op.asked == 1 and op.failures and not op.items:
             return Merged(key, op.failures[0])
-        order = {name: i for i, name in enumerate(self._registry.hosts)}
-        op.items.sort(key=lambda item: order.get(item.hostname, len(order)))  # not the order of their answers
+        if op.asked > 1:
+            op.items.sort(key=self._order)  # not the order of their answers
         merged = Batch(
             items=tuple(op.items), misses=tuple(op.misses), details=tuple(op.details), answers=tuple(op.answers)
         )
         return Merged(key, merged)
+
+    def _order(self, item: Item) -> float:
+        host = self._registry.hosts.get(item.hostname)
+        return float("inf") if host is None else host.order
 
     def _add(self, key: str, request: Add | Adopt) -> list[FleetOut]:
         hosts = self._registry.match(request.hostname)
@@ -141,9 +145,7 @@ class Router:
             text = f"no host {wanted!r} is there" if request.hostname else "no host has joined"
             return [Merged(key, Failure(code="no-such-target", message=text, hint=hint))]
         chosen = {host.name for host in present}
-        if request.uuid and any(
-            i.uuid == request.uuid and i.hostname not in chosen for i in self._registry.processes()
-        ):
+        if self._registry.owner(request.uuid) not in {"", *chosen}:
             text = f"a process with the uuid {request.uuid} exists already at $.uuid"
             return [Merged(key, Failure(code="bad-request", message=text))]
         if len(present) > 1 and not (isinstance(request, Add) and request.each):
@@ -165,7 +167,7 @@ class Router:
         wanted = request.name or request.uuid or (f"group:{request.group}" if request.group else "")
         if not wanted:
             return []
-        hint = did_you_mean(wanted, names(self._registry.processes())) or "procctl ps shows what there is"
+        hint = did_you_mean(wanted, self._registry.names()) or "procctl ps shows what there is"
         text = (
             f"no process {wanted!r} on any host"
             if not request.hostname

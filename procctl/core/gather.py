@@ -18,6 +18,7 @@ from .records import Item
 from .replies import AnyReply
 from .states import RESTING, Phase
 from .value import Value
+from .watchdog import seen
 
 __all__ = ["Answer", "Gather", "Gathers", "item_of"]
 
@@ -59,17 +60,18 @@ class Gather:
 
 def item_of(p: Process, hostname: str, now: Now) -> Item:
     """A process as everybody sees it."""
+    state, detail, why = seen(p)
     return Item(
         name=p.name,
         uuid=p.uuid,
         hostname=hostname,
         pid=p.pid,
-        status=int(p.phase.state),
-        state=p.phase.state.word,
-        detail=p.phase.detail,
+        status=int(state),
+        state=state.word,
+        detail=detail,
         timestamp=p.since,
         uptime=int(now.boot - p.started) if p.pid else 0,
-        why=p.why,
+        why=why,
         ready=p.ready,
         restarts=p.restarts,
         group=p.spec.group,

@@ -161,6 +161,7 @@ class Guard:
             level=spec.level,
             group=spec.group,
             standby=effect.standby,
+            again=effect.again,
             asked=now.boot,
             boot=self._boot,
         )

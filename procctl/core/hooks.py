@@ -22,6 +22,7 @@ from .events import (
 from .life import Process, Step, why
 from .states import Phase
 from .value import evolve
+from .watchdog import spoke, watch
 from .words import START, STOP, question
 
 __all__ = [
@@ -47,7 +48,8 @@ def up(p: Process, text: str, now: Now) -> Step:
     """It runs. Whoever waits for that is told, and its readiness is looked for."""
     effects: list[Effect] = [Settle(key) for key in p.starts]
     q = evolve(p, phase=P.UP, wanted=True, starts=(), ready=p.spec.ready is None, timer=p.timer + 1)
-    q = evolve(q, why=why("running", text, p, now))
+    q, watching = watch(evolve(q, why=why("running", text, p, now)), now)
+    effects += watching
     if p.spec.ready is None:
         return q, effects
     return evolve(q, checks=p.checks + 1), [*effects, CheckReady(p.checks + 1)]
@@ -129,9 +131,10 @@ def reported(p: Process, event: ChildReported, now: Now) -> Step:
     """What it says of itself; only changed words are told to those who listen."""
     if not p.pid:
         return p, []
+    p, effects = spoke(p, now)
     said = p.said if event.said is None else event.said
     q = evolve(p, said=said, metrics=p.metrics if event.metrics is None else event.metrics)
-    return q, [Changed()] if said != p.said else []
+    return q, [*effects, *([Changed()] if said != p.said and not effects else [])]
 
 
 def question_asked(p: Process, event: QuestionAsked, now: Now) -> Step:
@@ -151,9 +154,10 @@ def question_asked(p: Process, event: QuestionAsked, now: Now) -> Step:
 def question_answered(p: Process, event: QuestionAnswered, now: Now) -> Step:
     """The answer to one of them; to none of them it changes nothing."""
     key = dict(p.questions).get(event.serial)
+    p, effects = spoke(p, now)
     if key is None:
-        return p, []
+        return p, effects
     q = evolve(p, questions=tuple(pair for pair in p.questions if pair[0] != event.serial))
     if event.refusal:
-        return q, [Settle(key, "child-refused", event.refusal)]
-    return q, [Settle(key, data=event.data)]
+        return q, [*effects, Settle(key, "child-refused", event.refusal)]
+    return q, [*effects, Settle(key, data=event.data)]

@@ -36,6 +36,7 @@ class Process(Value):
         unleased: Whether it is being stopped because its lease runs out: it asks again when it is gone.
         rid: Of the open question for permission, else empty.
         asked: How many questions there have been.
+        again: Whether nobody has asked for the start that the open question is about.
         timer: Serial of the only valid timer.
         runs: How many spawns there have been.
         checks: How many readiness checks there have been; the serial of the last.
@@ -62,6 +63,10 @@ class Process(Value):
         asked_it: How many questions of somebody's it has had.
         questions: The open ones: the number of each and the key of its command.
         trouble: Of its files; see `Item.trouble`.
+        watch: How many watches there have been; the serial of the last.
+        armed: `Now.boot` of the beginning of the present wait for a word of it.
+        spoke: `Now.boot` of what it said last.
+        mute: Since when it has been silent for too long (`Now.wall`), or None.
     """
 
     uuid: str
@@ -80,6 +85,7 @@ class Process(Value):
     unleased: bool = False
     rid: str = ""
     asked: int = 0
+    again: bool = False
     timer: int = 0
     runs: int = 0
     checks: int = 0
@@ -106,6 +112,10 @@ class Process(Value):
     asked_it: int = 0
     questions: tuple[tuple[int, str], ...] = ()
     trouble: str = ""
+    watch: int = 0
+    armed: float = 0.0
+    spoke: float = 0.0
+    mute: float | None = None
 
 
 Step = tuple[Process, list[Effect]]

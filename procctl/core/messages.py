@@ -32,6 +32,7 @@ from .replies import (
     Done,
     Failure,
     Grant,
+    Heard,
     HeldForPerson,
     HostInfo,
     HostList,
@@ -74,6 +75,7 @@ __all__ = [
     "Failure",
     "Goodbye",
     "Grant",
+    "Heard",
     "Heartbeat",
     "HeldForPerson",
     "Hello",
@@ -199,22 +201,28 @@ class Hello(Request[Welcome]):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class Heartbeat(Request[Done]):
+class Heartbeat(Request[Heard]):
     """An agent's state for its controller, numbered; a link's empty sign of life has no fields.
 
     Attributes:
-        beat: Grows by one with each; 0: a sign of life only.
-        whole: Whether `items` are all there are; else they are what changed since the last.
+        beat: Grows by one with each, over the life of the agent; 0: a sign of life only.
+        whole: Whether `items` belong to a snapshot of all that there is; else they are what changed since the last.
+        part: Which part of the snapshot this is, from 0 on; each has the next number.
+        more: Whether it has further parts.
         items: Processes.
         gone: uuids of processes that were deleted.
+        digest: Of all that was told up to here, see `procctl.core.digest`; empty: not told.
     """
 
     command = "heartbeat"
-    replies = (Done,)
+    replies = (Heard, Done)
     beat: int = 0
     whole: bool = False
+    part: int = 0
+    more: bool = False
     items: tuple[Item, ...] = ()
     gone: tuple[str, ...] = ()
+    digest: str = ""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -408,6 +416,7 @@ class Permit(Request[Grant | Refusal | HeldForPerson]):
         asked: The agent's clock, when it says so; the grant quotes it.
         boot: Which boot of its machine, or empty.
         patient: Wait for the answer instead of being told that there is none yet.
+        again: It is an automatic restart: nobody has asked for it.
     """
 
     command = "lease.permit"
@@ -424,6 +433,7 @@ class Permit(Request[Grant | Refusal | HeldForPerson]):
     asked: float = 0.0
     boot: str = ""
     patient: bool = False
+    again: bool = False
 
 
 @frozen(kw_only=True, eq=False, repr=False)

@@ -60,6 +60,7 @@ from .restart import Again, End, GiveUp, after_end
 from .specs import SHUTDOWN
 from .states import RESTING, TABLE, Phase
 from .value import evolve
+from .watchdog import TIMER, due, watch
 from .words import SHUT_DOWN
 
 __all__ = ["Process", "Step", "step"]
@@ -100,7 +101,7 @@ def step(p: Process, event: Event, now: Now) -> Step:
     if q.phase is not p.phase:
         if q.phase not in cell:
             raise IllegalEvent(f"{p.name}: {event} leads from {p.phase.detail} to {q.phase.detail}, which is no cell")
-        q = evolve(q, since=now.wall)
+        q = evolve(q, since=now.wall, mute=None)
         effects.append(Changed())
     return q, effects
 
@@ -118,6 +119,9 @@ def _start_asked(p: Process, event: StartAsked, now: Now) -> Step:
     force = p.force or (event.force and not asked)
     standby = p.standby or (event.standby and not asked)
     p = evolve(p, wanted=True, by=event.by, force=force, standby=standby, starts=(*p.starts, event.key))
+    if p.phase is P.ASKING and p.again and p.why.code == "queued":  # what somebody asks for needs no turn
+        q, effects = _question(p, now)
+        return q, [Withdraw(p.rid), *effects]
     if p.phase not in RESTING and p.phase not in (P.BACKOFF, P.IDLE):
         return p, []
     p = evolve(p, tries=0, history=(), timer=p.timer + 1)
@@ -215,7 +219,7 @@ def _question(p: Process, now: Now) -> Step:
     rid = f"{p.uuid}#{p.asked + 1}"
     why = _why("asking", "waits for permission to run", p, now)
     q = evolve(p, phase=P.ASKING, rid=rid, asked=p.asked + 1, timer=p.timer + 1, why=why)
-    return q, [AskPermission(rid, p.force, p.standby or p.spec.standby)]
+    return evolve(q, again=not p.starts), [AskPermission(rid, p.force, p.standby or p.spec.standby, not p.starts)]
 
 
 def _granted(p: Process, event: Granted, now: Now) -> Step:
@@ -336,6 +340,8 @@ def _next_signal(p: Process, now: Now) -> Step:
 
 
 def _timer_fired(p: Process, event: TimerFired, now: Now) -> Step:
+    if event.timer == TIMER:
+        return _watched(p, event.serial, now)
     if event.serial != p.timer:
         return p, []
     match event.timer, p.phase:
@@ -352,6 +358,15 @@ def _timer_fired(p: Process, event: TimerFired, now: Now) -> Step:
     return p, []
 
 
+def _watched(p: Process, serial: int, now: Now) -> Step:
+    q, effects, silent = due(p, serial, now)
+    assert not silent or p.spec.watchdog is not None
+    if not silent or p.spec.watchdog is None or p.spec.watchdog.on_silence == "show":
+        return q, effects
+    steps = () if p.spec.watchdog.on_silence == "kill" else p.spec.stop.steps
+    return _stop(evolve(p, cause=silent), steps, silent, now)
+
+
 # another agent ------------------------------------------------------------------------------------------------
 
 
@@ -363,8 +378,11 @@ def _resumed(p: Process, event: Resumed, now: Now) -> Step:
             return _spawned(p, Spawned(event.pid), now)
         case P.STARTING:
             return _never_spawned(p, now)
-        case P.UP if p.spec.ready is not None and not p.ready:
-            return evolve(p, checks=p.checks + 1), [CheckReady(p.checks + 1)]
+        case P.UP:
+            q, effects = watch(p, now)
+            if p.spec.ready is None or p.ready:
+                return q, effects
+            return evolve(q, checks=p.checks + 1), [*effects, CheckReady(p.checks + 1)]
         case P.RESUMING | P.PAUSING:
             return ask_again(p)
         case P.STOPPING:

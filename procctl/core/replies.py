@@ -11,6 +11,7 @@ from .specs import Mode, ProcessSpec
 from .value import Value
 
 __all__ = [
+    "NOTHING_NEW",
     "AgentInfo",
     "AnyReply",
     "Approval",
@@ -20,6 +21,7 @@ __all__ = [
     "Done",
     "Failure",
     "Grant",
+    "Heard",
     "HeldForPerson",
     "HostInfo",
     "HostList",
@@ -98,6 +100,28 @@ class Welcome(Value):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
+class Heard(Value):
+    """The answer to a heartbeat. Fields that have nothing new to say are left out.
+
+    Attributes:
+        beat: Which one, where something is wanted.
+        want: ``whole``: what was told cannot be followed; all that there is, please.
+        every: Seconds between heartbeats from now on; 0: as before. See `procctl.core.pace`.
+        spread: Seconds within which to come back, at a moment of chance, if the link is lost; None: as before.
+    """
+
+    kind: ClassVar[str] = "heard"
+    beat: int = 0
+    want: Literal["", "whole"] = ""
+    every: float = 0.0
+    spread: float | None = None
+
+
+NOTHING_NEW = Heard()
+"""The answer to almost every heartbeat."""
+
+
+@frozen(kw_only=True, eq=False, repr=False)
 class Grant(Value):
     """Permission to run.
 
@@ -161,7 +185,7 @@ class HeldForPerson(Value):
 
     Attributes:
         why: For people.
-        queued: No person, but the holder of the slot is waited for.
+        queued: No person, but the holder of the slot is waited for; or its turn (`core.budget`).
     """
 
     kind: ClassVar[str] = "held"
@@ -181,6 +205,7 @@ class Approval(Value):
         asker: Who asked for the start.
         since: When, seconds since the epoch.
         mode: The start mode.
+        until: When it counts as denied, seconds since the epoch; None: it waits for ever.
     """
 
     approval: str
@@ -190,6 +215,7 @@ class Approval(Value):
     asker: str
     since: Wall
     mode: Mode
+    until: Wall | None = None
 
 
 @frozen(kw_only=True, eq=False, repr=False)
@@ -240,8 +266,10 @@ class HostInfo(Value):
 
     Attributes:
         name: Of the host.
-        state: ``joined``; ``lost``: its link is gone and it has not said goodbye; ``here``: an agent about itself.
+        state: ``joined``; ``silent``: its link is there and nothing comes; ``lost``: its link is gone and it has not
+            said goodbye; ``here``: an agent about itself.
         heard: When it was heard last, seconds since the epoch.
+        in_step: Whether what is known of its processes is what it had when it was heard last.
         epoch: Which run of its agent.
         version: Of its procctl.
         address: Where its link comes from.
@@ -254,8 +282,9 @@ class HostInfo(Value):
     """
 
     name: str
-    state: Literal["joined", "lost", "here"]
+    state: Literal["joined", "silent", "lost", "here"]
     heard: Wall
+    in_step: bool = True
     epoch: str = ""
     version: str = ""
     address: str = ""
@@ -292,4 +321,6 @@ class Failure(Value):
     hint: str = ""
 
 
-AnyReply = Batch | Welcome | Grant | Refusal | HeldForPerson | Renewed | Inbox | AgentInfo | HostList | Done | Failure
+AnyReply = (
+    Batch | Welcome | Heard | Grant | Refusal | HeldForPerson | Renewed | Inbox | AgentInfo | HostList | Done | Failure
+)

@@ -94,6 +94,23 @@ class HooksSpec(Value):
     on_timeout: OnTimeout = "end"
 
 
+OnSilence = Literal["show", "end", "kill"]
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class WatchdogSpec(Value):
+    """The program says something on its channel now and then, or is not responding (``watchdog-lost``).
+
+    Attributes:
+        every: Seconds in which it says something, whatever it is; `procctl.child` has ``alive`` for it.
+        on_silence: What follows if it does not. ``show``: nothing, until it speaks; ``end``: it is ended by the steps
+            of its stop, as a failure; ``kill``: at once. The restart policy decides what comes then.
+    """
+
+    every: float = 30.0
+    on_silence: OnSilence = "show"
+
+
 @frozen(kw_only=True, eq=False, repr=False)
 class StopSpec(Value):
     """How a process is asked to end: signals with the seconds to wait after each. SIGKILL always ends it. The step
@@ -203,6 +220,7 @@ class ProcessSpec(Value):
         ready: When it counts as ready; None: as soon as it runs.
         logs: Where its output is kept.
         hooks: Whether and how it is asked to begin and to pause its work; True: as is usual; None: not at all.
+        watchdog: How often it has to say something; None: never.
     """
 
     name: str
@@ -222,9 +240,10 @@ class ProcessSpec(Value):
     ready: AnyReady | None = None
     logs: LogSpec = LogSpec()
     hooks: HooksSpec | None = field(default=None, converter=_hooks)
+    watchdog: WatchdogSpec | None = None
 
     @property
     def channel(self) -> bool:
         """Whether messages go to and fro between the program and the agent."""
-        talks = self.hooks is not None or isinstance(self.ready, ReadyMessage)
+        talks = self.hooks is not None or self.watchdog is not None or isinstance(self.ready, ReadyMessage)
         return talks or any(name == SHUTDOWN for name, _ in self.stop.steps)

@@ -194,6 +194,7 @@ TABLE: dict[Phase, dict[type[ev.Event], Cell]] = {
         ev.QuestionAsked: IGNORE,
         ev.DetachAsked: to(P.DETACHED),
         ev.NotReady: _END,
+        ev.TimerFired: _END,
         ev.ChildAnswered: to(P.IDLE),
         ev.Exited: to(P.EMPTYING),
     },

@@ -83,6 +83,8 @@ def understood(message: Any) -> Heard | None:
     match message["procctl"]:
         case "ready":
             return ReadySaid("ready")
+        case "alive":
+            return ChildReported()
         case "refused":
             return _refused(message)
         case "status":

@@ -251,6 +251,7 @@ class Doorkeeper:
         return self._done(outs)
 
     def _inbox(self) -> tuple[Approval, ...]:
+        now = self._now()
         return tuple(
             Approval(
                 approval=rid,
@@ -260,6 +261,7 @@ class Doorkeeper:
                 asker=str(question.request.caller),
                 since=question.since,
                 mode=question.request.mode,
+                until=None if question.deadline is None else now.wall + question.deadline - now.boot,
             )
             for rid, question in self.gate.open.items()
             if question.for_a_person

@@ -55,6 +55,8 @@ class Line:
         patience: Seconds to try again after a session was lost; then everything open fails with ``peer-gone``.
         joined: Called with each session after its welcome.
         admit: On whose word the far side's requests are acted upon.
+        spread: Within how many seconds to come back when a session is lost, at a moment of chance: so that a thousand
+            that have lost the same far side do not come back together.
     """
 
     def __init__(
@@ -66,7 +68,10 @@ class Line:
         patience: float = 10.0,
         joined: Callable[[Session, Welcome], None] = lambda session, welcome: None,
         admit: Admit | None = None,
+        spread: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        self._spread = spread
+        self._roll = random.random
         self._dial = dial
         self._hello = hello
         self._attach = attach
@@ -97,9 +102,10 @@ class Line:
             pause = FIRST_PAUSE
             try:
                 with anyio.fail_after(None if self._patience == float("inf") else self._patience) as outage:
+                    await anyio.sleep(self._roll() * self._spread())
                     while not await self._again(outage):
-                        await anyio.sleep(pause * (0.5 + random.random() / 2))
-                        pause = min(LONGEST_PAUSE, pause * 2)
+                        await anyio.sleep(pause * (0.5 + self._roll() / 2))
+                        pause = min(max(LONGEST_PAUSE, self._spread()), pause * 2)
             except TimeoutError:
                 return self._give_up("and has not come back")
 
@@ -146,8 +152,8 @@ class Line:
             try:
                 return await self._dial()
             except ProcctlError:  # what is set up anew over there may refuse us for a while
-                await anyio.sleep(pause * (0.5 + random.random() / 2))
-                pause = min(LONGEST_PAUSE, pause * 2)
+                await anyio.sleep(pause * (0.5 + self._roll() / 2))
+                pause = min(max(LONGEST_PAUSE, self._spread()), pause * 2)
 
     def _up(self, session: Session, welcome: Welcome) -> None:
         self._session = session

@@ -47,7 +47,7 @@ from ..wire.ledger import (
 from .inbox import WINDOW, Inbox
 from .outbox import Outbox
 
-__all__ = ["MISSED", "Admit", "Attach", "Session"]
+__all__ = ["MISSED", "Admit", "Attach", "Session", "bounded"]
 
 logger = logging.getLogger("procctl.link")
 
@@ -122,6 +122,7 @@ class Session:
         self._feeding: dict[int, tuple[anyio.CancelScope, _Credit]] = {}
         self._out = Outbox()
         self._beat = 0.0
+        self._paced = Wake()
         self._spoke = self._heard = 0.0
         self._group: TaskGroup
 
@@ -131,6 +132,11 @@ class Session:
     def silent(self) -> float:
         """Seconds since the peer was heard; signs of life count."""
         return anyio.current_time() - self._heard
+
+    @property
+    def heard(self) -> float:
+        """When that was, by the loop's clock."""
+        return self._heard
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Serve the link until it ends. Raises nothing but cancellation."""
@@ -172,8 +178,19 @@ class Session:
             raise PeerGone(f"{self.peer} did not answer a hello within {GREETING:g} s")
         if not isinstance(reply, Welcome):
             raise Refused("bad-reply", f"{self.peer} answered a hello by {type(reply).__name__}")
-        self._known(reply.name, reply.role, _bounded(reply.heartbeat))
+        self._known(reply.name, reply.role, bounded(reply.heartbeat))
         return reply
+
+    @property
+    def beat(self) -> float:
+        """Seconds within which each end is heard, or is heard to be alive; 0: neither has promised it."""
+        return self._beat
+
+    def pace(self, beat: float) -> None:
+        """From now on so many seconds; both ends have to be told. Nothing where nothing was promised."""
+        if self._beat and bounded(beat) != self._beat:
+            self._beat = bounded(beat)
+            self._paced.set()
 
     def end(self, why: str) -> None:
         """End the link from this side."""
@@ -204,10 +221,10 @@ class Session:
 
     async def _watch(self) -> None:
         """Signs of life, both ways. Only a peer that said hello has promised them."""
-        beat = self._beat
         while True:
-            await anyio.sleep(beat / 2)
-            now = anyio.current_time()
+            with anyio.move_on_after(self._beat / 2):
+                await self._paced.wait()
+            beat, now = self._beat, anyio.current_time()
             if self._connection.suspended:
                 self._heard = now
             if now - self._heard > MISSED * beat:
@@ -301,7 +318,7 @@ class Session:
         self._near, welcome = attached
         if hello is None:
             return True
-        beat = _bounded(hello.heartbeat)
+        beat = bounded(welcome.heartbeat or hello.heartbeat)  # who attaches it may know better
         self._known(hello.name, hello.role, beat)
         self._reply(called.id, evolve(welcome, heartbeat=beat))
         return False
@@ -405,7 +422,7 @@ class Session:
             self._spoke = anyio.current_time()
 
 
-def _bounded(heartbeat: float) -> float:
+def bounded(heartbeat: float) -> float:
     """What a peer wants, as far as it makes sense; 0 or less: none."""
     return min(max(heartbeat, OFTEN), SELDOM) if heartbeat > 0 else 0.0
 

@@ -14,11 +14,13 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 
-from ..core.messages import AnyReply, Batch, Failure, Lost, StreamRequest, Until
+from ..core.messages import AnyReply, Batch, Failure, Heartbeat, Lost, StreamRequest, Until
 from ..core.records import Item
+from ..core.replies import NOTHING_NEW
 from ..errors import BadMessage
 from . import codec
 from .envelope import Envelope, dump, load, open_envelope
+from .quiet import quiet
 
 __all__ = [
     "MAX_OPEN",
@@ -119,6 +121,7 @@ class Ledger:
         self._numbers = count(1)
         self._mine: dict[int, _Mine] = {}
         self._theirs: set[int] = set()
+        self._surrounds: Envelope | None = None
 
     # asking ---------------------------------------------------------------------------------------------------
 
@@ -166,6 +169,8 @@ class Ledger:
         if number is None:
             return [dump(codec.reply_out(reply))]
         self._theirs.discard(number)
+        if reply is NOTHING_NEW:
+            return [b'{"re":%d,"heard":{}}' % number]
         frames = []
         while isinstance(reply, Batch) and len(reply.items) > PART:
             part = Batch(items=reply.items[:PART])
@@ -193,6 +198,10 @@ class Ledger:
 
     def receive(self, frame: bytes) -> Got | None:
         """Take a frame. None: it is about something that was given up."""
+        known = quiet(frame)
+        if known is not None and known[0] not in self._theirs and len(self._theirs) < MAX_OPEN:
+            self._theirs.add(known[0])
+            return Called(known[0], known[2], self._quiet_by(known[1]))
         number = None
         try:
             document = load(frame)
@@ -233,6 +242,12 @@ class Ledger:
         if number is not None:
             self._theirs.add(number)
         return Called(number, request, envelope)
+
+    def _quiet_by(self, by: str) -> Envelope:
+        """What surrounds a heartbeat, but for its number: the same each time."""
+        if self._surrounds is None or self._surrounds.by != by:
+            self._surrounds = Envelope(body={}, by=by, command=Heartbeat.command)
+        return self._surrounds
 
     def _refuse(self, number: int | None, failure: Failure) -> bytes:
         head = {} if number is None else {"re": number}

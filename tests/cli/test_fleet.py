@@ -103,7 +103,8 @@ def test_a_fleet_by_hand(cli, home):
 
 
 def test_a_controller_where_nothing_is_said(cli, home):
-    with cli.begin("controller") as controller:
+    more = ("--silent-after", "20s", "--on-silent", "end", "--forget-after", "1d", "--restarts", "20")
+    with cli.begin("controller", *more) as controller:
         controller.until("controller.sock")
         assert "no host has joined" in cli("--url", f"unix://{cli.socket.with_name('controller.sock')}", "hosts").stderr
         controller.signal(signal.SIGINT)

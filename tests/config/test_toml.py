@@ -10,7 +10,7 @@ from procctl import HooksSpec, LogSpec, ProcessSpec, RestartSpec, StopSpec, read
 from procctl.config.lookup import load
 from procctl.config.schema import schema
 from procctl.config.units import duration, show_duration, size
-from procctl.core.specs import ReadyMessage
+from procctl.core.specs import ReadyMessage, WatchdogSpec
 from procctl.errors import BadConfig
 
 WHOLE = """
@@ -242,6 +242,19 @@ def test_certificates_have_no_other_keys(toml):
 def test_hooks(toml, text, hooks):
     (spec,) = toml(f'[process.web]\ncommand = "x"\n{text}').processes
     assert spec.hooks == hooks
+
+
+@pytest.mark.parametrize(
+    ("text", "watchdog"),
+    [
+        ("", None),
+        ("watchdog = {}", WatchdogSpec()),
+        ('watchdog = { every = "5s", on_silence = "kill" }', WatchdogSpec(every=5.0, on_silence="kill")),
+    ],
+)
+def test_a_watchdog(toml, text, watchdog):
+    (spec,) = toml(f'[process.web]\ncommand = "x"\n{text}').processes
+    assert (spec.watchdog, spec.channel) == (watchdog, watchdog is not None)
 
 
 def test_a_channel_without_hooks(toml):

@@ -14,8 +14,8 @@ def up(name="web", hostname="a", **more):
     return item(name, hostname, why=Why(text="started by ann", by="ann"), **told)
 
 
-def beat(number, *items, whole=False, gone=()):
-    return Heartbeat(beat=number, whole=whole, items=items, gone=gone)
+def beat(number, *items, **more):
+    return Heartbeat(beat=number, items=items, **more)
 
 
 def registry(**hosts):

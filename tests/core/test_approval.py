@@ -19,6 +19,7 @@ from procctl.core.approval import (
     effective_mode,
     hosts,
     rule,
+    takes_time,
 )
 from procctl.core.registry import Registry
 from procctl.errors import BadConfig
@@ -254,12 +255,24 @@ class Later:
         return allow()
 
 
-def test_plain_functions_are_policies():
-    policies = [hosts("*"), saying(None)]
+def test_functions_are_policies_also_those_that_take_their_time():
+    policies = [hosts("*"), saying(None), later, Later(), partial(later)]
     assert tuple(policies) == check_policies(policies)
+    assert [takes_time(policy) for policy in policies] == [False, False, True, True, True]
 
 
-@pytest.mark.parametrize("policy", [later, Later(), partial(later), "allow", None])
-def test_what_is_no_plain_function_is_refused(policy):
-    with pytest.raises(BadConfig, match="is not a plain function"):
+@pytest.mark.parametrize("policy", ["allow", None])
+def test_what_is_no_function_is_refused(policy):
+    with pytest.raises(BadConfig, match="is no function"):
         check_policies([policy])
+
+
+@pytest.mark.parametrize(("within", "seconds"), [(None, None), (5, 5.0), (0.5, 0.5), ("10m", 600.0), ("1m30s", 90.0)])
+def test_a_persons_time_is_given_with_units_too(within, seconds):
+    assert Ask(seconds) == ask(within)
+
+
+@pytest.mark.parametrize("within", ["soon", "", -1])
+def test_what_is_no_time(within):
+    with pytest.raises(BadConfig, match="is no duration"):
+        ask(within)

@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 from procctl.core import events as ev
 from procctl.core.process import step
 from procctl.core.records import Stray
-from procctl.core.specs import SHUTDOWN, HooksSpec, ReadyTcp, RestartSpec, StopSpec
+from procctl.core.specs import SHUTDOWN, HooksSpec, ReadyTcp, RestartSpec, StopSpec, WatchdogSpec
 from procctl.core.states import IGNORE, RESTING, TABLE, Phase
 from procctl.errors import IllegalEvent
 
@@ -49,7 +49,9 @@ KINDS = {
     ev.NotReady: [ev.NotReady(1, "late"), ev.NotReady(2, "late")],
     ev.Exited: [ev.Exited(0, None), ev.Exited(None, "SIGKILL")],
     ev.Looked: [ev.Looked(), ev.Looked((STRAY,))],
-    ev.TimerFired: [ev.TimerFired(name, n) for name in ("stop", "look", "backoff", "answer") for n in range(8)],
+    ev.TimerFired: [
+        ev.TimerFired(name, n) for name in ("stop", "look", "backoff", "answer", "watchdog") for n in range(8)
+    ],
 }
 READY = ReadyTcp(port=80)
 HOOKS = HooksSpec()
@@ -95,6 +97,7 @@ def _moves():
         process(admission=admission, restart=restart, ready=READY, hooks=hooks)
         for admission, restart, hooks in product((True, False), (ALWAYS, RestartSpec()), (None, HOOKS, LENIENT))
     ]
+    front.append(process(watchdog=WatchdogSpec(on_silence="end")))
     front.append(evolve(alive(P.DENIED), spec=spec(admission=False)))  # what is declared may change between two runs
     while front:
         before = front.pop()
@@ -119,12 +122,22 @@ def _fitting(p, kind):
         case ev.NotReady | ev.BecameReady:
             return [ev.NotReady(p.checks, "late")] if kind is ev.NotReady else [ev.BecameReady(p.checks)]
         case ev.TimerFired:
-            return [ev.TimerFired(name, p.timer) for name in ("stop", "look", "backoff", "answer")]
+            watched = ev.TimerFired("watchdog", p.watch)
+            return [watched, *(ev.TimerFired(name, p.timer) for name in ("stop", "look", "backoff", "answer"))]
     return KINDS[kind]
 
 
 def _situation(p):
-    bare = (p.phase, p.wanted, p.exit is None, p.ready, p.spec.admission, p.spec.restart.policy, p.spec.hooks)
+    bare = (
+        p.phase,
+        p.wanted,
+        p.exit is None,
+        p.ready,
+        p.spec.admission,
+        p.spec.restart.policy,
+        p.spec.hooks,
+        p.spec.watchdog,
+    )
     return (*bare, bool(p.starts), bool(p.stops), bool(p.cause), bool(p.strays))
 
 

@@ -194,7 +194,7 @@ def test_states():
     assert {name: int(row[1]) for name, row in table.items()} == {state.word: state.value for state in State}
     details = {phase.detail: phase.state.word for phase in Phase}
     shown = {detail: name for name, row in table.items() for detail in words(row[2])}
-    assert shown == {**details, "agent-lost": "notresponding"}
+    assert shown == {**details, **dict.fromkeys(("watchdog-lost", "heartbeat-lost", "agent-lost"), "notresponding")}
 
 
 # python and the rest --------------------------------------------------------------------------------------------

@@ -31,10 +31,11 @@ def approvals() -> None:
             return 0
         from rich.table import Table
 
-        table = Table("ID", "NAME", "HOST", "MODE", "ASKED BY", "AGO", box=None, pad_edge=False)
+        table = Table("ID", "NAME", "HOST", "MODE", "ASKED BY", "AGO", "LEFT", box=None, pad_edge=False)
         for a in waiting:
             ago = show_duration(int(time.time() - a.since))
-            table.add_row(a.approval, a.name, a.hostname, a.mode, a.asker, ago)
+            left = "" if a.until is None else show_duration(max(0, round(a.until - time.time())))
+            table.add_row(a.approval, a.name, a.hostname, a.mode, a.asker, ago, left)
         if waiting:
             console(found).print(table)
         elif not found.quiet:

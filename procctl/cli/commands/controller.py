@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import anyio
 import click
@@ -10,10 +11,12 @@ import click
 from ...config.declared import Declared
 from ...config.lookup import load
 from ...controller.controller import Controller
+from ...core.budget import RestartBudget
+from ...core.reach import Reach
 from .. import exits
 from ..places import runtime_folder, socket_url
 from ..run_async import run
-from ..settings import common, settings
+from ..settings import DURATION, common, settings
 from ..signals import on_signals
 
 __all__ = ["controller"]
@@ -22,9 +25,25 @@ __all__ = ["controller"]
 @click.command()
 @click.option("-f", "--file", metavar="FILE", help="A procctl.toml: its policies decide who may run.")
 @click.option("--listen", multiple=True, metavar="URL", help="Where agents and clients arrive; default: a unix socket.")
+@click.option("--silent-after", type=DURATION, metavar="TIME", help="When a host is silent; default: 3 heartbeats.")
+@click.option(
+    "--on-silent", type=click.Choice(["show", "end"]), default="show", help="Then only show it, or end its link, too."
+)
+@click.option("--forget-after", type=DURATION, metavar="TIME", help="When a lost host is forgotten; default: never.")
+@click.option(
+    "--restarts", type=click.IntRange(min=1), metavar="N", help="Automatic restarts at a time; default: no bound."
+)
 @click.option("--name", default="controller", metavar="NAME", help="What it calls itself; default: controller.")
 @common
-def controller(file: str | None, listen: tuple[str, ...], name: str) -> None:
+def controller(
+    file: str | None,
+    listen: tuple[str, ...],
+    name: str,
+    silent_after: float | None,
+    on_silent: Literal["show", "end"],
+    forget_after: float | None,
+    restarts: int | None,
+) -> None:
     """A controller in the foreground. SIGTERM and SIGINT end it; what agents run, they go on running."""
     found = settings()
 
@@ -42,7 +61,10 @@ def controller(file: str | None, listen: tuple[str, ...], name: str) -> None:
         async def again() -> None:
             """It is ending already."""
 
-        made = Controller(name, listen=urls, approval=declared.policies, auth=found.auth(declared.auth))
+        reach = Reach(silent_after=silent_after, on_silent=on_silent, forget_after=forget_after)
+        auth = found.auth(declared.auth)
+        budget = None if restarts is None else RestartBudget(restarts)
+        made = Controller(name, listen=urls, approval=declared.policies, auth=auth, reach=reach, restarts=budget)
         async with made as running, anyio.create_task_group() as group:
             group.start_soon(on_signals, stop, again)
             if not found.quiet:

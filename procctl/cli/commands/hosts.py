@@ -15,7 +15,7 @@ from ..show import console
 
 __all__ = ["hosts"]
 
-_STYLE = {"joined": "green", "here": "green", "lost": "red"}
+_STYLE = {"joined": "green", "here": "green", "silent": "yellow", "lost": "red"}
 
 
 @click.command()
@@ -54,4 +54,5 @@ def _row(one: HostInfo) -> tuple[str, ...]:
     link = f"{one.transport} {one.address}" if one.address not in ("", one.transport) else one.transport
     lacks = ", ".join(name for name, has in one.features.items() if not has)
     running = f"{one.running}/{one.processes}"
-    return (one.name, one.state, heard, one.version, link, one.identity, ", ".join(one.roles), running, lacks)
+    state = one.state if one.in_step or one.state != "joined" else "joined (in doubt)"
+    return (one.name, state, heard, one.version, link, one.identity, ", ".join(one.roles), running, lacks)
