@@ -22,9 +22,10 @@ __all__ = ["controller"]
 @click.command()
 @click.option("-f", "--file", metavar="FILE", help="A procctl.toml: its policies decide who may run.")
 @click.option("--listen", multiple=True, metavar="URL", help="Where agents and clients arrive; default: a unix socket.")
+@click.option("--state-dir", metavar="D", help="Where what it grants is put down; default: nowhere.")
 @click.option("--name", default="controller", metavar="NAME", help="What it calls itself; default: controller.")
 @common
-def controller(file: str | None, listen: tuple[str, ...], name: str) -> None:
+def controller(file: str | None, listen: tuple[str, ...], state_dir: str | None, name: str) -> None:
     """A controller in the foreground. SIGTERM and SIGINT end it; what agents run, they go on running."""
     found = settings()
 
@@ -42,7 +43,9 @@ def controller(file: str | None, listen: tuple[str, ...], name: str) -> None:
         async def again() -> None:
             """It is ending already."""
 
-        made = Controller(name, listen=urls, approval=declared.policies, auth=found.auth(declared.auth))
+        made = Controller(
+            name, listen=urls, approval=declared.policies, auth=found.auth(declared.auth), state_dir=state_dir
+        )
         async with made as running, anyio.create_task_group() as group:
             group.start_soon(on_signals, stop, again)
             if not found.quiet:
