@@ -16,11 +16,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 import anyio.lowlevel
 from attrs import define, field, frozen
 
+from ..aio.clock import boot_clock
 from ..aio.thread import in_thread
 from ..aio.wake import Wake
 from ..core.records import Stray
 from .features import Features
-from .ground import boot_clock
 from .spare import EXHAUSTED, with_spare
 
 logger = logging.getLogger("procctl.agent")

@@ -33,6 +33,7 @@ from ..core.messages import (
     HostList,
     Hosts,
     LeaseExited,
+    LeaseOverride,
     LeaseRevoke,
     LeaseWithdraw,
     Permit,
@@ -46,6 +47,7 @@ from ..link.doorkeeper import Doorkeeper
 from ..version import __version__
 from .agent import OnExit
 from .ground import Ground
+from .identity import boot_id
 from .journal import OUTPUT, Journal, Kept, StateFolder
 from .keeping import Keeping, Thing
 from .links import Above, Links, Places
@@ -145,10 +147,11 @@ class Engine:
             await self.block.start(self.inner.hands.run)
             kept, held, ended = await in_thread(self._recall)
             tools.attach()
-            token = self.inner.journal.token if self.inner.journal is not None else 0
+            token = self._recall_leases()
             if self._own is not None:
                 self._own.open(self.inner, self._ground, self._timers, self._setup.approval, token, self.block)
             await restore(self.inner, kept, held, ended, self._ground.features, self._adopt_leases)
+            tools.keeping.forget_strange()
             living = self.inner.hands.living()
             if living:  # their keeper may have been killed, too
                 tools.keep(living)
@@ -165,6 +168,15 @@ class Engine:
         journal = self.inner.journal = Journal.of(self._state, self._epoch)
         kept, held = journal.load(), self._tools.keeping.take_over()
         return kept, held, self._tools.keeping.ended()
+
+    def _recall_leases(self) -> int:
+        """What earlier runs have put down of leases, and the highest token among it."""
+        journal = self.inner.journal
+        if journal is None:
+            return 0
+        epoch, self.inner.deadlines = journal.leases()
+        self.inner.guard.begin(epoch, journal.token, journal.begin(boot_id(), self._ground.boot()))
+        return journal.token
 
     def _adopt_leases(self) -> None:
         if self._own is not None:
@@ -327,7 +339,9 @@ class _OwnGate:
     def submit(self, call: Call) -> Pending:
         """Requests about admission."""
         match call.request:
-            case Permit() | LeaseWithdraw() | LeaseExited() | Approvals() | Approve() | Deny() as request:
+            case (
+                Permit() | LeaseWithdraw() | LeaseExited() | LeaseOverride() | Approvals() | Approve() | Deny()
+            ) as request:
                 return self._entrance.submit(request, call.caller)
         raise AssertionError(f"{call.request.command} is no question of admission")
 

@@ -31,6 +31,8 @@ _PATIENCE = 1.0
 """Seconds for children between fork and exec to let go of a dead agent's lock."""
 _DECLARED = "declared"
 _TOKEN = "token"
+_LEASES = "leases"
+_BEGUN = "begun"
 _PREFIX = "process/"
 
 
@@ -110,6 +112,8 @@ class Journal:
         self._token = 0
         self._late: dict[str, str] = {}
         """What is to be put down with the next document."""
+        self._epoch = 0
+        self._until: dict[str, tuple[float, float]] = {}
 
     @classmethod
     def of(cls, folder: StateFolder, mark: str) -> Journal:
@@ -156,6 +160,36 @@ class Journal:
         """The highest of a lease that was ever recorded: later ones are above it."""
         self._token = int(dict(self._store.items()).get(_TOKEN, "0"))
         return self._token
+
+    def begin(self, boot: str, now: float) -> float:
+        """Since when everything is in here, by CLOCK_BOOTTIME; `boot` and `now` are those of the present.
+
+        A folder of an earlier boot knows all of this one.
+        """
+        documents = dict(self._store.items())
+        if _BEGUN not in documents:
+            self._try(lambda: self._store.put(_BEGUN, json.dumps([boot, now])))
+            return now
+        known, at = json.loads(documents[_BEGUN])
+        return float(at) if known == boot else 0.0
+
+    def leases(self) -> tuple[int, dict[str, tuple[float, float]]]:
+        """The highest epoch of a gate that was heard, and by the uuids of processes: when what they run must be gone,
+        and how long their leases last."""
+        epoch, until = json.loads(dict(self._store.items()).get(_LEASES, "[0, {}]"))
+        self._epoch, self._until = epoch, {uuid: (at, ttl) for uuid, (at, ttl) in until.items()}
+        return self._epoch, dict(self._until)
+
+    def keep(self, epoch: int, uuid: str, until: float | None, ttl: float) -> None:
+        """A deadline has moved; None: it is over."""
+        if until is None and uuid not in self._until and epoch == self._epoch:
+            return
+        self._epoch = epoch
+        self._until.pop(uuid, None)
+        if until is not None:
+            self._until[uuid] = (until, ttl)
+        self._late[_LEASES] = json.dumps([epoch, self._until])
+        self._try(self._put_late)
 
     @property
     def declared(self) -> frozenset[str]:

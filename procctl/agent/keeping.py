@@ -50,14 +50,15 @@ class Thing:
     """What the keeper holds for us.
 
     Attributes:
-        kind: pid (a pidfd, or none where there are none), channel, or pipe (a pipe and the file that it is drained to).
-        key: Whose: a process's uuid, and the number of its run.
+        kind: pid (a pidfd, or none where there are none), channel, pipe (a pipe and the file that it is drained to), or
+            lease (a deadline).
+        key: Whose: a process's uuid, and the number of its run; of a lease the uuid alone.
         pid: Of the program.
-        start: When it began, in ticks.
+        start: When it began, in ticks; of a lease its deadline, in milliseconds.
         fds: Descriptors; they stay the caller's.
     """
 
-    kind: Literal["pid", "channel", "pipe"]
+    kind: Literal["pid", "channel", "pipe", "lease"]
     key: str
     pid: int
     start: int = 0
@@ -92,6 +93,8 @@ class Keeping:
         self._on_exit = on_exit
         self._folder = folder
         self._living = living
+        self._leases: dict[str, Thing] = {}
+        self._strange: list[Thing] = []
         self._sock: socket.socket | None = None
         self._lock = threading.Lock()
         self._poller: Poller | None = None
@@ -142,6 +145,8 @@ class Keeping:
             sock.sendall(f"hello {self._epoch} {self._on_exit}".encode())
             sock.sendall(b"get")
             things = _received(sock)
+            self._strange = [thing for thing in things if thing.kind == "lease"]
+            things = [thing for thing in things if thing.kind != "lease"]
         except OSError:
             sock.close()
             return []  # there is none, or it has ended with its agent's children
@@ -170,6 +175,7 @@ class Keeping:
                 return
             ours.settimeout(_PATIENCE)
             self._sock = ours
+            self._send(ours, "put", list(self._leases.values()))
 
     def _start(self, theirs: socket.socket) -> None:
         with contextlib.ExitStack() as stack:
@@ -235,19 +241,42 @@ class Keeping:
         """These are ours no more, and nothing is done to them."""
         self._tell("spare", things)
 
+    def lease(self, uuid: str, until: float | None) -> None:
+        """What that process runs must be gone by then (CLOCK_BOOTTIME, seconds); None: that is over. From the loop.
+
+        A keeper that does not listen is waited for only for the first deadline of a run: with an older one it ends
+        things early, which is safe.
+        """
+        known = self._leases.pop(uuid, None)
+        thing = Thing("lease", uuid, 0, 0 if until is None else int(until * 1000))
+        if until is not None:
+            self._leases[uuid] = thing
+        with self._lock:
+            if self._sock is not None:
+                self._sock.settimeout(0.0 if known is not None else _PATIENCE)
+                self._send(self._sock, "drop" if until is None else "put", [thing])
+                self._sock.settimeout(_PATIENCE)
+
+    def forget_strange(self) -> None:
+        """All that an earlier agent has left is known: deadlines of anything else are over."""
+        strange, self._strange = self._strange, []
+        self.drop([thing for thing in strange if thing.key not in self._leases])
+
     def _tell(self, verb: str, things: Sequence[Thing]) -> None:
         with self._lock:
-            if self._sock is None:
-                return
-            for i in range(0, len(things), _BATCH):
-                part = things[i : i + _BATCH]
-                fds = array.array("i", [fd for thing in part for fd in thing.fds])
-                rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)] if fds else []
-                text = "\n".join([verb, *(thing.line for thing in part)])
-                try:
-                    self._sock.sendmsg([text.encode()], rights)
-                except OSError:
-                    return  # it was killed; `lost` is told, and the next keeper gets everything
+            if self._sock is not None:
+                self._send(self._sock, verb, things)
+
+    def _send(self, sock: socket.socket, verb: str, things: Sequence[Thing]) -> None:
+        for i in range(0, len(things), _BATCH):
+            part = things[i : i + _BATCH]
+            fds = array.array("i", [fd for thing in part for fd in thing.fds])
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)] if fds else []
+            text = "\n".join([verb, *(thing.line for thing in part)])
+            try:
+                sock.sendmsg([text.encode()], rights)
+            except OSError:
+                return  # it was killed; `lost` is told, and the next keeper gets everything
 
     def _lost(self) -> None:
         """The keeper has ended, and not by us: there is a new one, or at the next spawn."""
@@ -302,7 +331,7 @@ def _received(sock: socket.socket) -> list[Thing]:
         for line in lines:
             kind, key, number, start, count = line.split(" ")
             mine, left = tuple(left[: int(count)]), left[int(count) :]
-            if kind in ("pid", "channel"):
+            if kind in ("pid", "channel", "lease"):
                 things.append(Thing(kind, key, int(number), int(start), mine))  # type: ignore[arg-type]
             else:
                 _close(mine)  # a pipe is drained there, and needs nobody here

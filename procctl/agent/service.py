@@ -39,6 +39,7 @@ from ..core.messages import (
     Failure,
     Heartbeat,
     Kill,
+    LeaseOverride,
     LeaseRevoke,
     Logs,
     Registered,
@@ -120,6 +121,9 @@ class AgentService:
         self._newcomers: set[Wake] = set()
         self._closed = False
         self.journal: Journal | None = None
+        self.deadlines: dict[str, tuple[float, float]] = {}
+        """Those of an earlier run, by uuid: when, and how long the lease lasts."""
+        self._keeping = tools.keeping
         self._unrecorded: dict[str, str] = {}
         """What could not be put down as it is: by uuid, and why."""
         self._unforgotten: set[str] = set()
@@ -150,7 +154,7 @@ class AgentService:
                 | Detach()
             ):
                 return self._command(call, request)
-            case Approvals() | Approve() | Deny():
+            case Approvals() | Approve() | Deny() | LeaseOverride():
                 return self._top.submit(call)
             case Heartbeat():
                 return Pending.of(Done())
@@ -340,10 +344,14 @@ class AgentService:
             self._lane.decide(lambda: self.host.restore(process))
         finally:
             self._restoring = False
-        self.asking.restore(process, None, 0.0)
+        until, ttl = self.deadlines.get(process.uuid, (None, 0.0))
+        self.asking.restore(process, until, ttl)
 
     def _keep(self, keep: Keep) -> None:
-        """Nobody has it yet."""
+        """A deadline: put down, and the keeper's from now on."""
+        if self.journal is not None:
+            self.journal.keep(self.guard.epoch, keep.uuid, keep.until, keep.ttl)
+        self._keeping.lease(keep.uuid, keep.until)
 
     def resume(self, uuid: str, found: Found | None) -> None:
         """Go on with it; `found` is its run, if there is one."""

@@ -44,7 +44,8 @@ _MARK = MARK.encode()
 def environment(process: Process, token: int, tools: Tools) -> dict[bytes, bytes]:
     """What a child gets: this program's environment as it is now, the marks, and the spec's own.
 
-    ``PROCCTL_NAME``, ``PROCCTL_UUID``, ``PROCCTL_INSTANCE`` say who it is, ``PROCCTL_FENCE`` the number of its lease.
+    ``PROCCTL_NAME``, ``PROCCTL_UUID``, ``PROCCTL_INSTANCE`` say who it is, ``PROCCTL_FENCE`` the number of its lease,
+    ``PROCCTL_EPOCH`` the life of the gate that gave it.
     """
     env = dict(os.environb)
     for name in _NOT_FOR_IT:
@@ -58,6 +59,7 @@ def environment(process: Process, token: int, tools: Tools) -> dict[bytes, bytes
             b"PROCCTL_UUID": uuid,
             b"PROCCTL_INSTANCE": (slot_of(process) or "1").encode(),
             b"PROCCTL_FENCE": b"%d" % token,
+            b"PROCCTL_EPOCH": b"%d" % process.epoch,
             _MARK: above + b"/" + uuid if above else uuid,
         }
     )
