@@ -269,7 +269,7 @@ def test_a_restart_at_once_waits_a_moment_from_the_second_on():
 def test_force_is_for_the_start_that_it_was_given_to_and_for_no_later_one():
     p = after(alive(P.STARTING), ev.StartAsked("k-again", "eve", force=True), SPAWNED, CRASH, EMPTY)
     _, effects = told(p, ev.TimerFired("backoff", p.timer))
-    assert [ev.AskPermission("u#2"), ev.Changed()] == effects
+    assert [ev.AskPermission("u#2", again=True), ev.Changed()] == effects
 
 
 def test_force_holds_for_the_run_after_the_one_that_is_being_stopped():

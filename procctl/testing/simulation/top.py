@@ -94,7 +94,7 @@ class Life:
         paper = top.paper
         gate = Gate((), Registry(), paper.token, terms=top.terms, epoch=paper.epoch, born=1)
         gate.book.load(paper.leases.values(), top.clock.read())
-        self.door = Doorkeeper(gate, top.clock.now, self._later, self._revoke, self)
+        self.door = self.entrance = Doorkeeper(gate, top.clock.now, self._later, self._revoke, self)
         self._links: dict[str, tuple[Wire, Agent, int]] = {}
         self._sessions: dict[str, _Session] = {}
         self._writing: tuple[Sequence[Note | Strike], Callable[[str], None]] | None = None
