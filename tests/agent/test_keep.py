@@ -6,6 +6,8 @@ import signal
 import sqlite3
 import time
 
+import anyio
+import anyio.to_thread
 import pytest
 from helpers import DEADLINE, SLEEP, alive, becomes, deadline, descriptors, sh, until
 
@@ -145,6 +147,26 @@ async def test_output_goes_on_where_it_was(place, anyio_backend):
                     if line.text == "300":
                         break
             assert found == [str(i) for i in range(1, 301)]
+            await agent.stop_all()
+
+
+async def test_uptime_and_cursors_go_on(place):
+    """A cursor that the first agent gave means the same bytes to the next."""
+    os.mkfifo(place / "go")
+    command = sh("echo one; read x < go; echo two; exec sleep 1000")
+    async with Agent("here", **keeping(place)) as agent:
+        with deadline():
+            web = await agent.start("web", command, cwd=str(place), ready=ready.log("one"))
+            async with web.logs() as lines:
+                cursor = (await anext(lines)).cursor
+            begun = agent._engine.inner.host.processes[web.uuid].started
+    async with Agent("here", **keeping(place)) as agent:
+        with deadline():
+            web = await agent.process("web")
+            await anyio.to_thread.run_sync((place / "go").write_text, "x\n")
+            async with web.logs(follow=True, since=cursor) as lines:
+                assert (await anext(lines)).text == "two"
+            assert agent._engine.inner.host.processes[web.uuid].started == begun
             await agent.stop_all()
 
 
