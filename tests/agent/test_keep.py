@@ -11,7 +11,7 @@ import anyio.to_thread
 import pytest
 from helpers import DEADLINE, SLEEP, alive, becomes, deadline, descriptors, sh, until
 
-from procctl import Agent, ready
+from procctl import Agent, StopSpec, ready
 from procctl.agent.features import Features, probe
 from procctl.agent.ground import Ground
 from procctl.errors import BadConfig
@@ -200,6 +200,24 @@ async def test_a_stop_under_way_goes_on(place, anyio_backend):
             assert web.item.detail in ("stopping", "emptying", "exited")
             await web.wait("stopped")
             assert not alive(pid)
+
+
+async def test_an_emptying_under_way_goes_on_and_ends_only_what_is_its_own(place):
+    stray = "(setsid sh -c 'trap \"\" TERM; echo $$ > pid; exec sleep 1000' &); while ! [ -s pid ]; do sleep 0.01; done"
+    spec = StopSpec(steps=(("SIGTERM", 1.0),))
+    async with Agent("here", **keeping(place)) as agent:
+        with deadline():
+            command = sh(f"{stray}; echo up; exec sleep 1000")
+            web = await agent.start("web", command, cwd=str(place), ready=ready.log("up"), stop=spec)
+            await web.stop(until="accepted")
+            await becomes(web, lambda item: item.detail == "emptying" and "still alive" in item.why.text)
+    async with Agent("here", **keeping(place)) as agent:
+        with deadline():
+            web = await agent.process("web")
+            assert web.item.detail == "emptying"
+            await web.wait("stopped")
+            assert [s.pid for s in web.exit.escaped] == [int((place / "pid").read_text())]
+            assert not alive(web.exit.escaped[0].pid)
 
 
 async def test_what_was_deleted_stays_deleted(place):
