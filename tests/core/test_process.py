@@ -75,6 +75,14 @@ def test_a_start_under_way_is_joined(phase):
     assert (phase, (*before.starts, "k-again"), True) == (p.phase, p.starts, p.wanted)
 
 
+def test_what_somebody_starts_does_not_wait_for_its_turn():
+    p, _ = told(alive(P.BACKOFF), ev.TimerFired("backoff", alive(P.BACKOFF).timer), ev.Queued("u#2", "not its turn"))
+    assert (p.again, p.why.text) == (True, "not its turn")
+    q, effects = told(p, AGAIN)
+    assert ([ev.Withdraw("u#2"), ev.AskPermission("u#3")], q.again) == (effects, False)
+    assert q.starts == ("k-again",)
+
+
 def test_a_start_does_not_wait_for_the_back_off():
     p, effects = told(alive(P.BACKOFF), AGAIN)
     assert [ev.AskPermission("u#2"), ev.Changed()] == effects
@@ -269,7 +277,7 @@ def test_a_restart_at_once_waits_a_moment_from_the_second_on():
 def test_force_is_for_the_start_that_it_was_given_to_and_for_no_later_one():
     p = after(alive(P.STARTING), ev.StartAsked("k-again", "eve", force=True), SPAWNED, CRASH, EMPTY)
     _, effects = told(p, ev.TimerFired("backoff", p.timer))
-    assert [ev.AskPermission("u#2"), ev.Changed()] == effects
+    assert [ev.AskPermission("u#2", again=True), ev.Changed()] == effects
 
 
 def test_force_holds_for_the_run_after_the_one_that_is_being_stopped():

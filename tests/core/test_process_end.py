@@ -196,7 +196,7 @@ def test_on_failure_leaves_success_alone():
 def test_the_end_of_the_back_off_asks_for_permission_again():
     p = alive(P.BACKOFF)
     q, effects = told(p, ev.TimerFired("backoff", p.timer))
-    assert [ev.AskPermission("u#2"), ev.Changed()] == effects
+    assert [ev.AskPermission("u#2", again=True), ev.Changed()] == effects
     assert (q.phase, q.wanted) == (P.ASKING, True)
 
 
