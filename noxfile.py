@@ -179,6 +179,15 @@ def kills(session: nox.Session) -> None:
 
 
 @nox.session(python=MAIN)
+def witness(session: nox.Session) -> None:
+    """Controllers, agents and keepers that are killed and stopped at random, 500 times, with a witness: about half an
+    hour."""
+    install(session, *TEST)
+    session.env["PROCCTL_WITNESS"] = os.environ.get("PROCCTL_WITNESS", "500")
+    pytest(session, "tests/leases", "-s")
+
+
+@nox.session(python=MAIN)
 def simulate(session: nox.Session) -> None:
     """Leases under every fault, 100,000 stories: about two hours on two processors. Before a release a million:
     ``nox -s simulate -- --seeds 1000000``."""

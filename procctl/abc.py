@@ -6,7 +6,7 @@ implements it is checked with `procctl.testing.check_transport` where that is in
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -325,6 +325,10 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """What is not there is no error. Raises as `put` does."""
+        ...
+
+    def write(self, changes: Sequence[tuple[str, str | None]]) -> None:
+        """Several puts, and with None deletes, in one: all or none. Raises as `put` does."""
         ...
 
     def close(self) -> None:

@@ -114,6 +114,10 @@ class Process:
         """Send a signal to the process itself."""
         self._fleet._call(lambda: self._inner.signal(signal))
 
+    def detach(self) -> Item:
+        """Let it go on without us; see `procctl.Fleet.detach`."""
+        return self._fleet._call(self._inner.detach)
+
     def delete(self) -> None:
         """Forget it; it must not run."""
         self._fleet._call(self._inner.delete)
@@ -236,6 +240,14 @@ class Fleet:
     def delete(self, name: str = "", **arguments: Any) -> tuple[Item, ...]:
         """Forget processes that do not run; takes what `procctl.Fleet.delete` takes."""
         return self._call(lambda: self._fleet.delete(name, **arguments))
+
+    def detach(self, name: str = "", **arguments: Any) -> tuple[Item, ...]:
+        """Let go of what runs; takes what `procctl.Fleet.detach` takes."""
+        return self._call(lambda: self._fleet.detach(name, **arguments))
+
+    def adopt(self, pid: int, name: str, command: Sequence[str] = (), **arguments: Any) -> Process:
+        """Take over a program that runs already; takes what `procctl.Fleet.adopt` takes."""
+        return self._process(self._call(lambda: self._fleet.adopt(pid, name, command, **arguments)))
 
     def approvals(self) -> tuple[Approval, ...]:
         """The starts that wait for a person."""

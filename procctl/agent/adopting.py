@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from attrs import evolve
 
 from ..core.messages import Adopt, Failure
+from .census import KERNEL, facts_of
 from .identity import boot_id, start_of
 
 __all__ = ["described"]
+
+_TRIES, _PAUSE = 20, 0.0005
+"""And seconds in between, for an exec to come through."""
 
 
 def described(request: Adopt) -> Adopt | Failure:
@@ -22,11 +27,22 @@ def described(request: Adopt) -> Adopt | Failure:
         return Failure(code="no-such-target", message=text, hint="ps -e shows what there is")
     spec = request.spec
     if not spec.command:
-        spec = evolve(spec, command=_command(request.pid), cwd=spec.cwd or _folder(request.pid))
+        spec = evolve(spec, command=_command_at_last(request.pid), cwd=spec.cwd or _folder(request.pid))
         if not spec.command:
             text = f"what pid {request.pid} was started with is not to be seen"
             return Failure(code="bad-request", message=text, hint="say the command after --")
     return evolve(request, spec=spec, start=start, boot=boot_id())
+
+
+def _command_at_last(pid: int) -> tuple[str, ...]:
+    """Its command line, which is not there yet for a moment in the middle of an exec."""
+    for _ in range(_TRIES):
+        found = _command(pid)
+        facts = facts_of(pid)
+        if found or facts is None or facts.state in "ZX" or facts.flags & KERNEL:
+            return found
+        time.sleep(_PAUSE)
+    return ()
 
 
 def _command(pid: int) -> tuple[str, ...]:

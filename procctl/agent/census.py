@@ -8,20 +8,24 @@ machine is a listing of /proc and little more.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import anyio.lowlevel
-import anyio.to_thread
 from attrs import define, field, frozen
 
+from ..aio.clock import boot_clock
+from ..aio.thread import in_thread
 from ..aio.wake import Wake
 from ..core.records import Stray
 from .features import Features
-from .ground import boot_clock
+from .spare import EXHAUSTED, with_spare
 
-__all__ = ["MARK", "Census", "Facts", "Kin", "below", "facts_of"]
+logger = logging.getLogger("procctl.agent")
+
+__all__ = ["KERNEL", "MARK", "Census", "Facts", "Kin", "below", "facts_of"]
 
 MARK = "PROCCTL_LINEAGE"
 """Environment variable: the uuids of the process and of those that it runs under, separated by slashes."""
@@ -38,9 +42,11 @@ _EXEC = (0.002, 0.05)
 """First and longest pause, in seconds, for an exec that was under way to come through."""
 _EXITING = 0x00000004
 """PF_EXITING among them: it ends, and has lost its environment before it has closed its files."""
-_KERNEL = 0x00200000
+KERNEL = 0x00200000
 """PF_KTHREAD among the flags of /proc/PID/stat: a thread of the kernel, which never has an environment."""
 _TICKS = os.sysconf("SC_CLK_TCK")
+_AGAIN = 0.5
+"""Seconds after which it is looked again, where there was no descriptor to look with."""
 _INLINE = 200
 """Unknown processes that are read on the loop; more are read in a thread."""
 _FEW = 32
@@ -51,11 +57,13 @@ _CROWD = 0.005
 
 @frozen
 class Kin:
-    """Whose descendants are looked for: its uuid, its former pid, and what was seen below it (pid, start time)."""
+    """Whose descendants are looked for: its uuid, its former pid, what was seen below it (pid, start time), and when it
+    began itself."""
 
     uuid: str
     pid: int
     seen: frozenset[tuple[int, int]] = frozenset()
+    start: int = 0
 
 
 @frozen
@@ -73,11 +81,16 @@ class Facts:
 
 
 def facts_of(pid: int) -> Facts | None:
-    """What the kernel says of a process; None if there is none."""
+    """What the kernel says of a process; None if there is none.
+
+    Raises:
+        OSError: Nothing can be opened (an errno of `EXHAUSTED`).
+    """
     try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-            text = file.read(1024)
-    except OSError:
+        text = with_spare(lambda: _first(f"/proc/{pid}/stat"))
+    except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise
         return None
     head, _, tail = text.rpartition(b")")
     parts = tail.split()
@@ -86,13 +99,21 @@ def facts_of(pid: int) -> Facts | None:
     return Facts(pid, name, parts[0].decode(), parent, group, session, flags, started)
 
 
+def _first(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.read(1024)
+
+
 def below(pid: int) -> frozenset[tuple[int, int]]:
     """The living descendants of a living process as (pid, start time), by /proc/PID/task/TID/children."""
     found: set[tuple[int, int]] = set()
     todo = [pid]
     while todo:
         for child in _children(todo.pop()):
-            facts = facts_of(child)
+            try:
+                facts = facts_of(child)
+            except OSError:
+                continue  # it is looked for again when all has ended
             if facts is not None:
                 found.add((child, facts.started))
                 todo.append(child)
@@ -103,27 +124,35 @@ def _children(pid: int) -> Iterator[int]:
     folder = f"/proc/{pid}/task"
     try:
         threads = os.stat(folder).st_nlink - 2
-        tasks = [str(pid)] if threads == 1 else os.listdir(folder)  # a listing costs twice what a stat does
+        tasks = (
+            [str(pid)] if threads == 1 else with_spare(lambda: os.listdir(folder))
+        )  # a listing costs twice what a stat does
     except OSError:
         return
     for task in tasks:
         try:
-            with open(f"/proc/{pid}/task/{task}/children", "rb", buffering=0) as file:
-                yield from map(int, file.read(1 << 16).split())
+            yield from map(int, with_spare(lambda: _children_of(pid, task)).split())  # noqa: B023
         except OSError:
             continue
+
+
+def _children_of(pid: int, task: str) -> bytes:
+    with open(f"/proc/{pid}/task/{task}/children", "rb", buffering=0) as file:
+        return file.read(1 << 16)
 
 
 def _lineage(pid: int) -> frozenset[str] | None:
     """The uuids in a process's mark; None where there is no environment to read for the moment: in the middle of an
     exec, or at its end. What is not ours to read has none, and so has what was started with an empty environment."""
     try:
-        text = _environ(pid)
+        text = with_spare(lambda: _environ(pid))
         if not text and _has_environment(pid):
-            text = _environ(pid) or b"\0"  # an exec may have come through in between
+            text = with_spare(lambda: _environ(pid)) or b"\0"  # an exec may have come through in between
     except PermissionError:
         return frozenset()
-    except OSError:
+    except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise
         return None
     if not text:
         return None
@@ -139,8 +168,8 @@ def _environ(pid: int) -> bytes:
 def _has_environment(pid: int) -> bool:
     """Whether a process has an environment, be it an empty one: where it ends, field 51 of /proc/PID/stat (proc(5)), is
     0 until an exec has put it there."""
-    with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-        return int(file.read(1024).rpartition(b")")[2].split()[48]) != 0
+    text = with_spare(lambda: _first(f"/proc/{pid}/stat"))
+    return int(text.rpartition(b")")[2].split()[48]) != 0
 
 
 _Entry = tuple[Facts, frozenset[str] | None]
@@ -149,9 +178,11 @@ _Entry = tuple[Facts, frozenset[str] | None]
 
 @define
 class _Seen:
-    """What one pass has met: whose descendants live, who cannot be told yet, and whether somebody listed was gone."""
+    """What one pass has met: whose descendants live, who of those whom was still in the group or session that somebody
+    led, who cannot be told yet, and whether somebody listed was gone."""
 
     found: dict[str, list[Stray]] = field(factory=dict)
+    led: set[str] = field(factory=set)
     unclear: set[int] = field(factory=set)
     gone: bool = False
 
@@ -172,6 +203,9 @@ class Census:
         """What was detached, by pid: its start. Nothing in its session is anybody's stray."""
         self._strays_of: dict[tuple[int, int], str] = {}
         """Whose those are that were found before (pid, start): while they end, their mark cannot be read any more."""
+        self._unled: dict[str, tuple[int, int]] = {}
+        """Whose number was that of no group or session any more when they were looked for, so that it may be others'
+        by now."""
         self._known: dict[int, _Entry] = {}
         self._forget_at = 0.0
         self._calm_from = 0.0
@@ -183,7 +217,10 @@ class Census:
         now = anyio.current_time()
         if self._features.procfs and not self._busy and now >= self._calm_from:
             self._calm_from = now + _CROWD
-            strays = self._at_once(kin)
+            try:
+                strays = self._at_once(kin)
+            except OSError:
+                strays = None  # no descriptor to look with: until there is one, `run` tries again
             if strays is not None:
                 done(strays)
                 return
@@ -195,6 +232,7 @@ class Census:
         """The answer without waiting; None where much has to be read, or somebody's exec has to be waited for."""
         ours = set(self._ours())
         found: list[Stray] = []
+        led: set[str] = set()
         read: set[int] = set()
         for _ in range(PASSES):
             pids = [pid for pid in self._present(ours) if pid not in read]
@@ -204,10 +242,27 @@ class Census:
             if seen.unclear:
                 return None
             found += seen.found.get(kin.uuid, ())
+            led |= seen.led
             read.update(pids)
             if not seen.gone:
                 break
+        self._remember_led([kin], led, {kin.uuid} if found else set())
         return tuple(found)
+
+    def _remember_led(self, kin: list[Kin], led: set[str], found: Collection[str]) -> None:
+        """While somebody is in it, the number of a group or session is given to nobody else; then it may be."""
+        for who in kin:
+            if who.uuid in led or who.uuid not in found:
+                self._unled.pop(who.uuid, None)
+            else:
+                self._unled[who.uuid] = who.pid, who.start
+
+    def _leads(self, who: Kin) -> bool:
+        """Whether whoever is in the group or session of this number belongs to this one, which has ended."""
+        if self._unled.get(who.uuid) == (who.pid, who.start):
+            return False
+        owner = facts_of(who.pid)
+        return owner is None or owner.started == who.start
 
     async def run(self) -> None:
         """Never returns; cancelled to end it."""
@@ -215,10 +270,19 @@ class Census:
             await self._wake.wait()
             await anyio.lowlevel.checkpoint()  # all who ask in this turn of the loop share a pass
             asked, self._asked = self._asked, []
-            strays = await self._strays([who for who, _ in asked])
+            strays = await self._strays_at_last([who for who, _ in asked])
             self._busy = bool(self._asked)
             for who, done in asked:
                 done(tuple(strays.get(who.uuid, ())))
+
+    async def _strays_at_last(self, kin: list[Kin]) -> dict[str, list[Stray]]:
+        """The same when it can be seen: what cannot be looked at is not known to be empty."""
+        while True:
+            try:
+                return await self._strays(kin)
+            except OSError as error:
+                logger.warning("cannot look for what is left of what has ended: %s; trying again", error.strerror)
+                await anyio.sleep(_AGAIN)
 
     async def _strays(self, kin: list[Kin]) -> dict[str, list[Stray]]:
         """Passes until one has read all that it has listed.
@@ -227,24 +291,27 @@ class Census:
         """
         ours = set(self._ours())
         if not self._features.procfs:
-            return await anyio.to_thread.run_sync(_portable, kin, ours)
+            return await in_thread(_portable, kin, ours)
         found: dict[str, list[Stray]] = {}
+        led: set[str] = set()
         read: set[int] = set()
         turn, pause, limit = 0, _EXEC[0], anyio.current_time() + _YOUNG
         while True:
             turn += 1
             pids = [pid for pid in self._present(ours) if pid not in read]
             if len(pids) - len(self._known) > _INLINE:
-                seen = await anyio.to_thread.run_sync(self._pass, kin, pids)
+                seen = await in_thread(self._pass, kin, pids)
             else:
                 seen = self._pass(kin, pids)
             for uuid, strays in seen.found.items():
                 found.setdefault(uuid, []).extend(strays)
+            led |= seen.led
             read.update(set(pids) - seen.unclear)
             if seen.unclear and anyio.current_time() < limit:
                 await anyio.sleep(pause)
                 pause = min(_EXEC[1], 2 * pause)
             elif not seen.gone or turn >= PASSES:
+                self._remember_led(kin, led, found)
                 return found
 
     def signal(self, kin: Kin, pid: int, number: int) -> None:
@@ -263,15 +330,15 @@ class Census:
                 signal.pidfd_send_signal(fd, number)
             else:
                 os.kill(pid, number)
-        except (ProcessLookupError, PermissionError):
-            pass  # gone, or not ours to end: the next look reports it
+        except OSError:
+            pass  # gone, not ours to end, or not to be looked at now: the next look reports it
         finally:
             if fd is not None:
                 os.close(fd)
 
     def _present(self, ours: set[int]) -> list[int]:
         now = anyio.current_time()
-        present = {int(entry) for entry in os.listdir("/proc") if entry.isdecimal()}
+        present = {int(entry) for entry in with_spare(lambda: os.listdir("/proc")) if entry.isdecimal()}
         if now >= self._forget_at:
             self._known.clear()
             self._forget_at = now + REMEMBER
@@ -284,8 +351,7 @@ class Census:
     def _pass(self, kin: list[Kin], pids: list[int]) -> _Seen:
         """Who of these is whose."""
         by_uuid = {who.uuid: who for who in kin}
-        present = set(pids)
-        by_pid = {who.pid: who for who in kin if who.pid not in present}  # else the number has a new owner
+        by_pid = {who.pid: who for who in kin if self._leads(who)}
         by_seen = {place: who for who in kin for place in who.seen}
         settled = (boot_clock() - _YOUNG) * _TICKS
         seen = _Seen()
@@ -298,8 +364,10 @@ class Census:
             if self.spared and (self.spared.get(pid) == facts.started or facts.session in self.spared):
                 continue
             place = pid, facts.started
-            who = by_pid.get(facts.group) or by_pid.get(facts.session) or by_seen.get(place)
-            who = who or by_uuid.get(self._strays_of.get(place, ""))
+            who = by_pid.get(facts.group) or by_pid.get(facts.session)
+            if who is not None:
+                seen.led.add(who.uuid)
+            who = who or by_seen.get(place) or by_uuid.get(self._strays_of.get(place, ""))
             if who is None and lineage is None:
                 seen.unclear.add(pid)
                 continue
@@ -320,11 +388,20 @@ def _read(pid: int, settled: float) -> _Entry | None:
     facts = facts_of(pid)
     if facts is None or facts.state in "ZX":
         return None
-    if facts.flags & _KERNEL:
+    if facts.flags & KERNEL:
         return facts, frozenset()
     lineage = _lineage(pid)
     settling = facts.started > settled or facts.flags & _EXITING
     return facts, lineage if lineage is not None or settling else frozenset()
+
+
+def _lives(pid: int) -> bool:
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def _portable(kin: list[Kin], ours: set[int]) -> dict[str, list[Stray]]:
@@ -332,7 +409,7 @@ def _portable(kin: list[Kin], ours: set[int]) -> dict[str, list[Stray]]:
     import psutil
 
     found: dict[str, list[Stray]] = {}
-    by_pid = {who.pid: who for who in kin}
+    by_pid = {who.pid: who for who in kin if not _lives(who.pid)}  # else the number has a new owner
     by_uuid = {who.uuid: who for who in kin}
     seen = {pid: who for who in kin for pid, _ in who.seen}
     for process in psutil.process_iter():

@@ -20,6 +20,10 @@ _FEATURES = {
         "ends are seen at once and a recycled pid is never signalled",
         "ends are polled for by exact pid, up to 0.1 s late",
     ),
+    "pidfd_group": (
+        "signals to a group cannot reach another one with its number",
+        "signals to a group go to its number, which is checked just before",
+    ),
     "pidfd_info": (
         "how a process ended is known even if another part of the program reaped it",
         "what another part of the program reaps is reported as ended in an unknown way",
@@ -36,6 +40,10 @@ _FEATURES = {
     "inotify": (
         "files that children write to are read when they grow",
         "files that children write to are looked at again and again: up to 1 s late",
+    ),
+    "oom": (
+        "a process that was killed for want of memory is reported so",
+        "a process that was killed for want of memory is reported as killed by SIGKILL, and no more",
     ),
     "punch": (
         "files that children write to are rotated while they run",
@@ -68,6 +76,7 @@ def _findings(features: Features) -> Iterator[Finding]:
         yield Finding(name=name, good=has, text=good if has else bad)
     yield _cgroup()
     yield _descriptors()
+    yield _processes()
     pipes = _pipes()
     if pipes is not None:
         yield pipes
@@ -96,6 +105,14 @@ def _descriptors() -> Finding:
     room = max(0, (soft - 64) // 3)
     text = f"{soft} (up to {hard}): room for about {room} processes at three each"
     return Finding(name="descriptors", good=soft >= 1024, text=text)
+
+
+def _processes() -> Finding:
+    """What getrlimit(2) allows; root and whoever may act as root has no such limit."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    if os.geteuid() == 0 or soft == resource.RLIM_INFINITY:
+        return Finding(name="processes", good=True, text="no limit for this user")
+    return Finding(name="processes", good=soft >= 256, text=f"{soft} of this user, threads included (ulimit -u)")
 
 
 def _pipes() -> Finding | None:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
 from attrs import frozen
 
 from ..abc import LOCAL, Call, Caller, Pending, Service
 from ..aio.block import Block
+from ..aio.thread import in_thread
 from ..aio.timers import Timers
 from ..core.approval import Policy
 from ..core.gate import Gate
@@ -33,6 +33,7 @@ from ..core.messages import (
     HostList,
     Hosts,
     LeaseExited,
+    LeaseOverride,
     LeaseRevoke,
     LeaseWithdraw,
     Permit,
@@ -46,10 +47,11 @@ from ..link.doorkeeper import Doorkeeper
 from ..version import __version__
 from .agent import OnExit
 from .ground import Ground
+from .identity import boot_id
 from .journal import OUTPUT, Journal, Kept, StateFolder
 from .keeping import Keeping, Thing
 from .links import Above, Links, Places
-from .restore import restore
+from .restore import Ended, restore
 from .service import AgentService
 from .stats import own_memory
 from .tools import Tools, make_tools
@@ -129,6 +131,7 @@ class Engine:
             {MARK.encode(): os.fsencode(f"{above}/{self._epoch}" if above else self._epoch)},
             self._epoch,
             keeping,
+            self._timers.after,
             folder / OUTPUT if folder is not None and on_exit == "keep" else None,
         )
 
@@ -142,12 +145,13 @@ class Engine:
             for part in (self._timers, tools.poller, tools.watch, tools.census, chores, tails):
                 self.block.start_soon(part.run)
             await self.block.start(self.inner.hands.run)
-            kept, held = await anyio.to_thread.run_sync(self._recall)
+            kept, held, ended = await in_thread(self._recall)
             tools.attach()
-            token = self.inner.journal.token if self.inner.journal is not None else 0
+            token = self._recall_leases()
             if self._own is not None:
                 self._own.open(self.inner, self._ground, self._timers, self._setup.approval, token, self.block)
-            await restore(self.inner, kept, held, self._ground.features, self._adopt_leases)
+            await restore(self.inner, kept, held, ended, self._ground.features, self._adopt_leases)
+            tools.keeping.forget_strange()
             living = self.inner.hands.living()
             if living:  # their keeper may have been killed, too
                 tools.keep(living)
@@ -156,13 +160,23 @@ class Engine:
             await self.block.__aexit__(type(error), error, error.__traceback__)
             raise
 
-    def _recall(self) -> tuple[list[Kept], list[Thing]]:
+    def _recall(self) -> tuple[list[Kept], list[Thing], Ended]:
         """What an earlier agent has left. Blocks; for a thread."""
         if self._setup.state_dir is None:
-            return [], []
+            return [], [], {}
         self._state = StateFolder(self._setup.state_dir)
         journal = self.inner.journal = Journal.of(self._state, self._epoch)
-        return journal.load(), self._tools.keeping.take_over()
+        kept, held = journal.load(), self._tools.keeping.take_over()
+        return kept, held, self._tools.keeping.ended()
+
+    def _recall_leases(self) -> int:
+        """What earlier runs have put down of leases, and the highest token among it."""
+        journal = self.inner.journal
+        if journal is None:
+            return 0
+        epoch, self.inner.deadlines = journal.leases()
+        self.inner.guard.begin(epoch, journal.token, journal.begin(boot_id(), self._ground.boot()))
+        return journal.token
 
     def _adopt_leases(self) -> None:
         if self._own is not None:
@@ -204,7 +218,7 @@ class Engine:
             self.inner.close()
             self._tools.watch.close()
             await self._tools.keeping.leave()
-            os.close(self._tools.null)
+            self._tools.close()
             self._close_state()
             for pending in self.stopping:
                 pending.settle(Done())
@@ -325,7 +339,9 @@ class _OwnGate:
     def submit(self, call: Call) -> Pending:
         """Requests about admission."""
         match call.request:
-            case Permit() | LeaseWithdraw() | LeaseExited() | Approvals() | Approve() | Deny() as request:
+            case (
+                Permit() | LeaseWithdraw() | LeaseExited() | LeaseOverride() | Approvals() | Approve() | Deny()
+            ) as request:
                 return self._entrance.submit(request, call.caller)
         raise AssertionError(f"{call.request.command} is no question of admission")
 

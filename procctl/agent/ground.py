@@ -9,17 +9,12 @@ from collections.abc import Callable
 
 from attrs import field, frozen
 
+from ..aio.clock import boot_clock
 from ..core.events import Now
 from ..core.terms import Terms
 from .features import Features, probe
 
 __all__ = ["Ground", "boot_clock"]
-
-
-def boot_clock() -> float:
-    """Seconds of CLOCK_BOOTTIME, which goes on in suspend (clock_gettime(2)); elsewhere of the monotonic clock."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 def _features() -> Features:

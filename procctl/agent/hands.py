@@ -70,18 +70,34 @@ class Hands:
 
     def appeared(self, process: Process) -> None:
         """A process was registered."""
-        straight = None if self._tools.straight is None else self._tools.straight / process.uuid
-        try:
-            output = self._output(process, straight)
-        except OSError as error:
-            text = "output of %s cannot go to files of its own (%s): it ends with this agent"
-            logger.error(text, process.name, error)
-            output = self._output(process, None)
-        self.outputs[process.uuid] = output
+        output = self.outputs[process.uuid] = self._best_output(process)
         talk = None
         if process.spec.channel:
             talk = Talk(process, self._tools.poller, self._after, partial(self._feed, process.uuid))
         self._bodies[process.uuid] = Child(process.uuid, self._tools, output, self._feed, talk)
+
+    def _best_output(self, process: Process) -> Output:
+        """One that outlives this agent, where that is wanted and can be."""
+        if self._tools.straight is None:
+            return self._output(process, None)
+        try:
+            return self._output(process, self._tools.straight / process.uuid)
+        except OSError as error:
+            text = f"its output cannot go to files of its own ({error.strerror}): it ends with this agent"
+            logger.error("%s: %s", process.name, text)
+            self._troubled(process.uuid, text)
+            return self._output(process, None)
+
+    def _straighten(self, process: Process) -> None:
+        """What could not have files of its own may have them now. What it wrote before was in memory alone."""
+        old = self.outputs[process.uuid]
+        if self._tools.straight is None or old.is_straight:
+            return
+        old.close()
+        output = self.outputs[process.uuid] = self._best_output(process)
+        self._bodies[process.uuid].redirect(output)
+        if output.is_straight:
+            self._troubled(process.uuid, "")
 
     def _output(self, process: Process, straight: Path | None) -> Output:
         return Output(
@@ -107,6 +123,7 @@ class Hands:
         """Do one thing to one process."""
         match effect:
             case ev.Spawn(token):
+                self._straighten(self._processes(uuid))
                 self._body_for(uuid).start(self._processes(uuid), token)
             case ev.Detach():
                 self._end_check(uuid)

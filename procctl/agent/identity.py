@@ -24,7 +24,10 @@ def boot_id() -> str:
 
 def start_of(pid: int) -> int:
     """When a process began, in ticks since the boot; 0: there is none, or the system does not say so."""
-    facts = facts_of(pid)
+    try:
+        facts = facts_of(pid)
+    except OSError:
+        return 0
     return 0 if facts is None else facts.started
 
 

@@ -31,6 +31,8 @@ _PATIENCE = 1.0
 """Seconds for children between fork and exec to let go of a dead agent's lock."""
 _DECLARED = "declared"
 _TOKEN = "token"
+_LEASES = "leases"
+_BEGUN = "begun"
 _PREFIX = "process/"
 
 
@@ -108,6 +110,10 @@ class Journal:
         self._mark = mark
         self._trouble = ""
         self._token = 0
+        self._late: dict[str, str] = {}
+        """What is to be put down with the next document."""
+        self._epoch = 0
+        self._until: dict[str, tuple[float, float]] = {}
 
     @classmethod
     def of(cls, folder: StateFolder, mark: str) -> Journal:
@@ -135,9 +141,15 @@ class Journal:
         """Put down how it is. Empty, or why that is not possible; then what was recorded before is still there."""
         if process.token > self._token:
             self._token = process.token
-            self._try(lambda: self._store.put(_TOKEN, str(process.token)))
+            self._late[_TOKEN] = str(process.token)
         document: Any = unstructure(Kept(process=process, ident=ident, mark=self._mark))
-        return self._try(lambda: self._store.put(_PREFIX + process.uuid, json.dumps(document, separators=(",", ":"))))
+        text = json.dumps(document, separators=(",", ":"))
+
+        def write() -> None:
+            self._put_late()  # a token stands there before anything that has it
+            self._store.put(_PREFIX + process.uuid, text)
+
+        return self._try(write)
 
     def forget(self, uuid: str) -> str:
         """It was deleted."""
@@ -149,6 +161,36 @@ class Journal:
         self._token = int(dict(self._store.items()).get(_TOKEN, "0"))
         return self._token
 
+    def begin(self, boot: str, now: float) -> float:
+        """Since when everything is in here, by CLOCK_BOOTTIME; `boot` and `now` are those of the present.
+
+        A folder of an earlier boot knows all of this one.
+        """
+        documents = dict(self._store.items())
+        if _BEGUN not in documents:
+            self._try(lambda: self._store.put(_BEGUN, json.dumps([boot, now])))
+            return now
+        known, at = json.loads(documents[_BEGUN])
+        return float(at) if known == boot else 0.0
+
+    def leases(self) -> tuple[int, dict[str, tuple[float, float]]]:
+        """The highest epoch of a gate that was heard, and by the uuids of processes: when what they run must be gone,
+        and how long their leases last."""
+        epoch, until = json.loads(dict(self._store.items()).get(_LEASES, "[0, {}]"))
+        self._epoch, self._until = epoch, {uuid: (at, ttl) for uuid, (at, ttl) in until.items()}
+        return self._epoch, dict(self._until)
+
+    def keep(self, epoch: int, uuid: str, until: float | None, ttl: float) -> None:
+        """A deadline has moved; None: it is over."""
+        if until is None and uuid not in self._until and epoch == self._epoch:
+            return
+        self._epoch = epoch
+        self._until.pop(uuid, None)
+        if until is not None:
+            self._until[uuid] = (until, ttl)
+        self._late[_LEASES] = json.dumps([epoch, self._until])
+        self._try(self._put_late)
+
     @property
     def declared(self) -> frozenset[str]:
         """The names that a file has declared."""
@@ -156,7 +198,14 @@ class Journal:
 
     def declare(self, names: frozenset[str]) -> None:
         """These are declared by a file now."""
-        self._try(lambda: self._store.put(_DECLARED, json.dumps(sorted(names))))
+        self._late[_DECLARED] = json.dumps(sorted(names))
+        self._try(self._put_late)
+
+    def _put_late(self) -> None:
+        while self._late:
+            key, text = next(iter(self._late.items()))
+            self._store.put(key, text)
+            del self._late[key]
 
     def close(self) -> None:
         """Everything is there."""

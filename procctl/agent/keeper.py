@@ -1,15 +1,18 @@
 """The keeper: a tiny process beside an agent, that outlives it. A program of its own, started by its path.
 
 It holds what must not end with the agent: a pidfd for each child, the agent's ends of their channels, the pipes of
-those that were detached. When the agent dies, it ends everything that the agent ran (``stop``), or goes on holding it
-for the next agent on the same state folder (``keep``).
+those that were detached, the deadlines of those that run on a lease. When the agent dies, it ends everything that the
+agent ran (``stop``), or goes on holding it for the next agent on the same state folder (``keep``): until all of it has
+ended, and how stands in a file there, or until the folder is gone, and with it every way to be found. The pipes of the
+detached are drained in any case. When a deadline has passed, it ends what runs on it, whether the agent lives or not.
 
 It must never fail, so it does little: no threads, no loop but one epoll, nothing but the standard library, and nothing
 of procctl. ``python -S -I keeper.py EPOCH stop|keep``; descriptor 0 is a SOCK_SEQPACKET socket to the agent, 1 one
 that listens for the next agent (or /dev/null), 2 takes what it has to say.
 
 A message is text: a verb, then a line for each thing, in the order of the descriptors that come with it (SCM_RIGHTS,
-unix(7)). A thing is ``KIND KEY PID START FDS``: FDS says how many of the descriptors are its own.
+unix(7)). A thing is ``KIND KEY PID START FDS``: FDS says how many of the descriptors are its own. Of a ``lease`` KEY
+is the process's uuid, PID 0, and START the deadline in milliseconds of CLOCK_BOOTTIME.
 
     hello EPOCH stop|keep     whose children these are from now on, and what its death means
     put, drop                 things; a put replaces what has the same kind and key
@@ -21,6 +24,7 @@ unix(7)). A thing is ``KIND KEY PID START FDS``: FDS says how many of the descri
 from __future__ import annotations
 
 import array
+import errno
 import os
 import select
 import signal
@@ -32,6 +36,7 @@ from contextlib import suppress
 LIMIT = 250
 """Descriptors in one message: SCM_MAX_FD is 253."""
 MARK = b"\0PROCCTL_AGENT="
+LINEAGE = b"\0PROCCTL_LINEAGE="
 QUIET = 0.3
 """Seconds without finding anything, after which nothing is left: a child may be between fork and exec, where it does
 not carry its mark yet."""
@@ -39,6 +44,11 @@ GIVE_UP = 10.0
 """Seconds after which it reports what it could not end."""
 LEAST = 0.02
 """Seconds between two passes over /proc, at least; they take at most half of a processor."""
+IDLE = 1.0
+"""Seconds between two looks, without an agent, whether there is anything left to hold."""
+ENDED = "ended"
+"""File beside the log: how all that was held has ended."""
+PIDFD_GET_INFO, INFO_EXIT = 0xC040FF0B, 8
 DEAF = ("TERM", "INT", "HUP", "QUIT", "PIPE", "ALRM", "USR1", "USR2", "TSTP", "TTIN", "TTOU")
 
 
@@ -52,29 +62,40 @@ def look(pid: int) -> tuple[bytes, int, int] | None:
         return None
 
 
+def boot() -> float:
+    """The clock of deadlines: it goes on in suspend."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def lives(pid: int, start: int) -> bool:
     """Whether that process runs, and is no zombie; a start of 0 fits all."""
     found = look(pid)
     return found is not None and found[0] not in b"ZX" and start in (0, found[2])
 
 
-def marks_of(pid: int) -> list[str]:
-    """The runs of agents that a process is below."""
+def marks_of(pid: int, mark: bytes) -> list[str]:
+    """The runs of agents, or the uuids, that a process is below."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
-            _, found, rest = (b"\0" + file.read(1 << 18)).partition(MARK)
+            _, found, rest = (b"\0" + file.read(1 << 18)).partition(mark)
     except OSError:
         return []
     return rest.partition(b"\0")[0].decode("ascii", "replace").split("/") if found else []
 
 
-def kill(pid: int, fd: int | None) -> None:
-    """SIGKILL, by descriptor where there is one. What is not ours to end is still there at the end, and reported."""
-    with suppress(OSError):
+def kill(pid: int, fd: int | None) -> bool:
+    """SIGKILL, by descriptor where there is one. What is not ours to end is still there at the end, and reported.
+
+    Whether it was there.
+    """
+    try:
         if fd is None:
             os.kill(pid, signal.SIGKILL)
         else:
             signal.pidfd_send_signal(fd, signal.SIGKILL)
+    except OSError as error:
+        return error.errno != errno.ESRCH
+    return True
 
 
 class Thing:
@@ -86,11 +107,33 @@ class Thing:
         self.fds = fds
 
     def kill(self) -> bool:
-        """Whether it was there."""
-        there = lives(self.pid, self.start)
-        if there:
-            kill(self.pid, self.fds[0] if self.fds else None)
-        return there
+        """Whether it was there. What is known by its number alone may be another by now, and is let be."""
+        there = lives(self.pid, self.start) if self.start else bool(self.fds)
+        return there and kill(self.pid, self.fds[0] if self.fds else None)
+
+    def status(self) -> str:
+        """Its wait status when it has ended: a number, or ``-`` if nobody can tell; empty while it runs or may still be
+        told."""
+        state = look(self.pid)
+        if state is not None and state[2] == self.start and state[0] not in b"ZX":
+            return ""
+        told = info(self.fds[0]) if self.fds else None
+        if told is None and state is not None and state[2] == self.start:
+            return ""  # nobody has reaped it yet
+        return "-" if told is None else str(told)
+
+
+def info(fd: int) -> int | None:
+    """The wait status of what was reaped, by its pidfd (linux/pidfd.h, 6.15); None where the kernel does not tell."""
+    with suppress(ImportError, OSError):
+        import fcntl
+
+        buffer = bytearray(64)
+        buffer[0] = INFO_EXIT
+        fcntl.ioctl(fd, PIDFD_GET_INFO, buffer)
+        if buffer[0] & INFO_EXIT:
+            return int.from_bytes(buffer[60:64], sys.byteorder, signed=True)
+    return None
 
 
 class Keeper:
@@ -103,6 +146,8 @@ class Keeper:
         self.policy = policy
         self.things: dict[tuple[str, str], Thing] = {}
         self.spared: dict[int, int] = {}
+        self.turns = 0
+        self.pause = 1.0
         self.room = 64
         self.epoll = select.epoll()
         for sock in (agent, listener):
@@ -112,7 +157,12 @@ class Keeper:
     def run(self) -> None:
         """Until nothing is left to do."""
         while self.agent is not None or self.holding():
-            for fd, _ in self.epoll.poll():
+            found = self.epoll.poll(self.patience())
+            self.turns += 1
+            if not found or self.turns > 256:  # what the agent has said comes first: it may be a later deadline
+                self.turns = 0
+                self.enforce()
+            for fd, _ in found:
                 if self.agent is not None and fd == self.agent.fileno():
                     self.hear(self.agent)
                 elif self.listener is not None and fd == self.listener.fileno():
@@ -122,8 +172,35 @@ class Keeper:
 
     def holding(self) -> bool:
         """Whether there is a reason to go on without an agent."""
-        pipes = any(kind == "pipe" for kind, _ in self.things)
-        return pipes or (self.policy == "keep" and self.listener is not None and bool(self.things))
+        if any(kind == "pipe" for kind, _ in self.things):
+            return True
+        if self.policy != "keep" or self.listener is None or not self.things:
+            return False
+        try:
+            return os.fstat(2).st_nlink > 0 and not self.all_over()
+        except OSError:
+            return True  # the disk is full, for example: later
+
+    def all_over(self) -> bool:
+        """Whether all that is held has ended; then how has been put down, and no agent has come meanwhile."""
+        lines = []
+        for (kind, key), thing in self.things.items():
+            if kind == "lease":
+                return False  # until it is over: what it has started may go on
+            if kind != "pid":
+                continue
+            status = thing.status()
+            if status == "":
+                return False
+            lines.append(f"{key} {thing.pid} {thing.start} {status}\n")
+        path = os.path.join(os.path.dirname(os.readlink("/proc/self/fd/2")), ENDED)
+        fd = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(fd, "".join(lines).encode())
+        finally:
+            os.close(fd)
+        os.rename(path + ".new", path)
+        return self.listener is None or not select.select([self.listener], [], [], 0)[0]
 
     def accept(self, listener: socket.socket) -> None:
         """The next agent. That it may come at all says that there is no other: it has the folder's lock."""
@@ -239,13 +316,32 @@ class Keeper:
             while data:
                 data = data[os.write(self.things[name].fds[1], data) :]
 
+    def patience(self) -> float | None:
+        """Seconds until a deadline; at most one, since a wait does not see that the machine has slept."""
+        now = boot()
+        left = [thing.start / 1000 - now for (kind, _), thing in self.things.items() if kind == "lease"]
+        if not left:
+            return None if self.agent is not None else IDLE
+        return 0.0 if min(left) <= 0 and self.turns else min([self.pause, *(wait for wait in left if wait > 0)])
+
+    def enforce(self) -> None:
+        """End what runs on a lease that is over; again and again, since a fork may have been under way."""
+        late = {key for (kind, key), thing in self.things.items() if kind == "lease" and thing.start <= boot() * 1000}
+        found = self.kill_marked(late, LINEAGE) if late else set()
+        for (kind, key), thing in self.things.items():
+            if kind == "pid" and key.partition(".")[0] in late and thing.kill():
+                found.add(thing.pid)
+        self.pause = (min(1.0, 2 * self.pause) if self.pause < 1 else LEAST) if found else 1.0
+        for key in late if self.agent is None and not found else ():
+            self.take(("lease", key))
+
     def end_all(self) -> None:
         """Nothing that the agent ran goes on: by descriptor, by mark, again until nothing was there for a while."""
         begun = quiet = time.monotonic()
         alive: set[int] = set()
         while (before := time.monotonic()) < begun + GIVE_UP:
             alive = {thing.pid for name, thing in self.things.items() if name[0] == "pid" and thing.kill()}
-            alive |= self.kill_marked()
+            alive |= self.kill_marked(self.epochs, MARK)
             now = time.monotonic()
             if alive:
                 quiet = now
@@ -262,11 +358,11 @@ class Keeper:
         os.dup2(null, 2)
         os.close(null)
 
-    def kill_marked(self) -> set[int]:
-        """One pass over /proc: everything below this agent. Who was alive."""
+    def kill_marked(self, wanted: set[str], mark: bytes) -> set[int]:
+        """One pass over /proc: everything below these. Who was alive."""
         found = set()
         for entry in os.listdir("/proc"):
-            if not entry.isdecimal() or self.epochs.isdisjoint(marks_of(int(entry))) or self.is_spared(int(entry)):
+            if not entry.isdecimal() or wanted.isdisjoint(marks_of(int(entry), mark)) or self.is_spared(int(entry)):
                 continue
             pid, fd = int(entry), None
             try:
@@ -275,7 +371,7 @@ class Keeper:
                 pass
             except OSError:
                 continue
-            if not self.epochs.isdisjoint(marks_of(pid)):  # again: the number may have had a new owner
+            if not wanted.isdisjoint(marks_of(pid, mark)):  # again: the number may have had a new owner
                 if lives(pid, 0):
                     found.add(pid)
                 kill(pid, fd)

@@ -50,14 +50,15 @@ class Thing:
     """What the keeper holds for us.
 
     Attributes:
-        kind: pid (a pidfd, or none where there are none), channel, or pipe (a pipe and the file that it is drained to).
-        key: Whose: a process's uuid, and the number of its run.
+        kind: pid (a pidfd, or none where there are none), channel, pipe (a pipe and the file that it is drained to), or
+            lease (a deadline).
+        key: Whose: a process's uuid, and the number of its run; of a lease the uuid alone.
         pid: Of the program.
-        start: When it began, in ticks.
+        start: When it began, in ticks; of a lease its deadline, in milliseconds.
         fds: Descriptors; they stay the caller's.
     """
 
-    kind: Literal["pid", "channel", "pipe"]
+    kind: Literal["pid", "channel", "pipe", "lease"]
     key: str
     pid: int
     start: int = 0
@@ -92,6 +93,8 @@ class Keeping:
         self._on_exit = on_exit
         self._folder = folder
         self._living = living
+        self._leases: dict[str, Thing] = {}
+        self._strange: list[Thing] = []
         self._sock: socket.socket | None = None
         self._lock = threading.Lock()
         self._poller: Poller | None = None
@@ -142,6 +145,8 @@ class Keeping:
             sock.sendall(f"hello {self._epoch} {self._on_exit}".encode())
             sock.sendall(b"get")
             things = _received(sock)
+            self._strange = [thing for thing in things if thing.kind == "lease"]
+            things = [thing for thing in things if thing.kind != "lease"]
         except OSError:
             sock.close()
             return []  # there is none, or it has ended with its agent's children
@@ -165,27 +170,40 @@ class Keeping:
                 raise
             finally:
                 theirs.close()
+            if not self.usable:
+                ours.close()
+                return
             ours.settimeout(_PATIENCE)
             self._sock = ours
+            self._send(ours, "put", list(self._leases.values()))
 
     def _start(self, theirs: socket.socket) -> None:
         with contextlib.ExitStack() as stack:
             listener, log = self._ends(stack)
             stack.enter_context(_deaf())
-            popen = subprocess.Popen(
-                [sys.executable, "-S", "-I", keeper.__file__, self._epoch, self._on_exit],
-                stdin=theirs.fileno(),
-                stdout=listener,
-                stderr=log,
-                cwd="/",
-                env={},
-            )
+            try:
+                popen = subprocess.Popen(
+                    [sys.executable, "-S", "-I", keeper.__file__, self._epoch, self._on_exit],
+                    stdin=theirs.fileno(),
+                    stdout=listener,
+                    stderr=log,
+                    cwd="/",
+                    env={},
+                )
+            except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
+                self.usable = False
+                text = "no keeper, %s cannot be run (%s): what runs would outlive a kill of this agent"
+                logger.error(text, sys.executable, error.strerror)
+                return
         popen.returncode = 0  # reaped by whoever is told of `pid`
         self.pid = popen.pid
 
     def _ends(self, stack: contextlib.ExitStack) -> tuple[int, int | None]:
         """Where the next agent comes to, and where the keeper's words go."""
         if self._folder is None:
+            return subprocess.DEVNULL, None
+        if not self._folder.is_dir():
+            logger.error("the state folder %s is gone: no later agent can find the keeper", self._folder)
             return subprocess.DEVNULL, None
         listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
         with _short(self._folder) as folder, contextlib.suppress(FileNotFoundError):
@@ -196,6 +214,18 @@ class Keeping:
         log = os.open(self._folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         stack.callback(os.close, log)
         return listener.fileno(), log
+
+    def ended(self) -> dict[tuple[str, int, int], int | None]:
+        """How runs have ended that a keeper of this folder saw all end before it ended itself: the wait status of each,
+        or None, by key, pid and start."""
+        found: dict[tuple[str, int, int], int | None] = {}
+        if self._folder is None:
+            return found
+        with contextlib.suppress(OSError, ValueError):
+            for line in (self._folder / keeper.ENDED).read_text().splitlines():
+                key, pid, start, status = line.split(" ")
+                found[key, int(pid), int(start)] = None if status == "-" else int(status)
+        return found
 
     # telling --------------------------------------------------------------------------------------------------
 
@@ -211,19 +241,42 @@ class Keeping:
         """These are ours no more, and nothing is done to them."""
         self._tell("spare", things)
 
+    def lease(self, uuid: str, until: float | None) -> None:
+        """What that process runs must be gone by then (CLOCK_BOOTTIME, seconds); None: that is over. From the loop.
+
+        A keeper that does not listen is waited for only for the first deadline of a run: with an older one it ends
+        things early, which is safe.
+        """
+        known = self._leases.pop(uuid, None)
+        thing = Thing("lease", uuid, 0, 0 if until is None else int(until * 1000))
+        if until is not None:
+            self._leases[uuid] = thing
+        with self._lock:
+            if self._sock is not None:
+                self._sock.settimeout(0.0 if known is not None else _PATIENCE)
+                self._send(self._sock, "drop" if until is None else "put", [thing])
+                self._sock.settimeout(_PATIENCE)
+
+    def forget_strange(self) -> None:
+        """All that an earlier agent has left is known: deadlines of anything else are over."""
+        strange, self._strange = self._strange, []
+        self.drop([thing for thing in strange if thing.key not in self._leases])
+
     def _tell(self, verb: str, things: Sequence[Thing]) -> None:
         with self._lock:
-            if self._sock is None:
-                return
-            for i in range(0, len(things), _BATCH):
-                part = things[i : i + _BATCH]
-                fds = array.array("i", [fd for thing in part for fd in thing.fds])
-                rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)] if fds else []
-                text = "\n".join([verb, *(thing.line for thing in part)])
-                try:
-                    self._sock.sendmsg([text.encode()], rights)
-                except OSError:
-                    return  # it was killed; `lost` is told, and the next keeper gets everything
+            if self._sock is not None:
+                self._send(self._sock, verb, things)
+
+    def _send(self, sock: socket.socket, verb: str, things: Sequence[Thing]) -> None:
+        for i in range(0, len(things), _BATCH):
+            part = things[i : i + _BATCH]
+            fds = array.array("i", [fd for thing in part for fd in thing.fds])
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)] if fds else []
+            text = "\n".join([verb, *(thing.line for thing in part)])
+            try:
+                sock.sendmsg([text.encode()], rights)
+            except OSError:
+                return  # it was killed; `lost` is told, and the next keeper gets everything
 
     def _lost(self) -> None:
         """The keeper has ended, and not by us: there is a new one, or at the next spawn."""
@@ -278,7 +331,7 @@ def _received(sock: socket.socket) -> list[Thing]:
         for line in lines:
             kind, key, number, start, count = line.split(" ")
             mine, left = tuple(left[: int(count)]), left[int(count) :]
-            if kind in ("pid", "channel"):
+            if kind in ("pid", "channel", "lease"):
                 things.append(Thing(kind, key, int(number), int(start), mine))  # type: ignore[arg-type]
             else:
                 _close(mine)  # a pipe is drained there, and needs nobody here

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
-import anyio.to_thread
 from attrs import evolve
 
+from ..aio.thread import in_thread
 from ..core.records import Ident
 from ..core.states import Phase
 from .census import facts_of
-from .exits import End
+from .exits import End, of_status
 from .features import Features
 from .found import Found
 from .identity import boot_id, open_pidfd, start_of, still_there
@@ -24,7 +24,10 @@ from .journal import Kept
 from .keeping import Thing
 from .service import AgentService
 
-__all__ = ["restore", "search"]
+__all__ = ["Ended", "restore", "search"]
+
+Ended = Mapping[tuple[str, int, int], int | None]
+"""See `Keeping.ended`."""
 
 P = Phase
 _EXEC = (0.02, 0.3)
@@ -32,13 +35,18 @@ _EXEC = (0.02, 0.3)
 
 
 async def restore(
-    service: AgentService, kept: list[Kept], held: list[Thing], features: Features, known: Callable[[], None]
+    service: AgentService,
+    kept: list[Kept],
+    held: list[Thing],
+    ended: Ended,
+    features: Features,
+    known: Callable[[], None],
 ) -> None:
     """Take over. When it returns, every process is in its phase, and what has ended meanwhile is about to be told.
 
     `known` is called when all are registered, and before anything is done to any.
     """
-    found = await anyio.to_thread.run_sync(search, kept, held, features)
+    found = await in_thread(search, kept, held, ended, features)
     for record in kept:
         service.restore(record.process)
     known()
@@ -46,10 +54,11 @@ async def restore(
         service.resume(record.process.uuid, found.get(record.process.uuid))
 
 
-def search(kept: list[Kept], held: list[Thing], features: Features) -> dict[str, Found]:
+def search(kept: list[Kept], held: list[Thing], ended: Ended, features: Features) -> dict[str, Found]:
     """The runs of all, by uuid. Blocks; for a thread. Descriptors that nobody needs are closed."""
     by_key = {thing.key: thing for thing in held if thing.kind == "pid"}
     channels = {thing.key: thing for thing in held if thing.kind == "channel"}
+    by_run = {key: (pid, start, status) for (key, pid, start), status in ended.items()}
     found: dict[str, Found] = {}
     missing: list[Kept] = []
     for record in kept:
@@ -59,7 +68,10 @@ def search(kept: list[Kept], held: list[Thing], features: Features) -> dict[str,
             ident = Ident(thing.pid, thing.start, boot_id())
             found[p.uuid] = Found(ident=ident, pidfd=thing.fds[0] if thing.fds else None)
         elif p.pid:
-            found[p.uuid] = _by_record(record, features)
+            found[p.uuid] = _by_record(record, ended, features)
+        elif p.phase is P.STARTING and (place := by_run.get(_key(record))) is not None:
+            pid, start, status = place
+            found[p.uuid] = Found(ident=Ident(pid, start, boot_id()), end=_end(status))
         elif p.phase is P.STARTING and p.adopts is None:
             missing.append(record)
         if thing is not None and p.uuid not in found:
@@ -86,15 +98,21 @@ def _close(thing: Thing) -> None:
         os.close(fd)
 
 
-def _by_record(record: Kept, features: Features) -> Found:
-    """Without a keeper: alive, or a zombie that tells, or unknown."""
+def _by_record(record: Kept, ended: Ended, features: Features) -> Found:
+    """Without a keeper: alive, or a zombie that tells, or what a keeper has put down, or unknown."""
     ident = record.ident or Ident(record.process.pid)
     if still_there(ident):
         try:
             return Found(ident=ident, pidfd=open_pidfd(ident, features))
         except OSError:
             pass  # it has ended just now
-    return Found(ident=ident, end=None if still_there(ident) else End(None, None))
+    if still_there(ident):
+        return Found(ident=ident)
+    return Found(ident=ident, end=_end(ended.get((_key(record), ident.pid, ident.start))))
+
+
+def _end(status: int | None) -> End:
+    return End(None, None) if status is None else of_status(status)
 
 
 def _by_mark(missing: list[Kept], features: Features) -> dict[str, Found]:

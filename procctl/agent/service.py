@@ -39,6 +39,7 @@ from ..core.messages import (
     Failure,
     Heartbeat,
     Kill,
+    LeaseOverride,
     LeaseRevoke,
     Logs,
     Registered,
@@ -76,6 +77,8 @@ __all__ = ["AgentService"]
 
 _SWEEP = 100
 """Processes whose statistics are sampled in one turn of the loop."""
+_RECORD_AGAIN = 1.0
+"""Seconds after which it is tried again to put down what could not be."""
 _LINGER = 60.0
 """Seconds for which an answer is kept for a client whose link was lost."""
 
@@ -118,7 +121,14 @@ class AgentService:
         self._newcomers: set[Wake] = set()
         self._closed = False
         self.journal: Journal | None = None
+        self.deadlines: dict[str, tuple[float, float]] = {}
+        """Those of an earlier run, by uuid: when, and how long the lease lasts."""
+        self._keeping = tools.keeping
         self._unrecorded: dict[str, str] = {}
+        """What could not be put down as it is: by uuid, and why."""
+        self._unforgotten: set[str] = set()
+        """What was deleted, and is recorded still."""
+        self._recording_again = False
         self._restoring = False
 
     # answering ------------------------------------------------------------------------------------------------
@@ -144,7 +154,7 @@ class AgentService:
                 | Detach()
             ):
                 return self._command(call, request)
-            case Approvals() | Approve() | Deny():
+            case Approvals() | Approve() | Deny() | LeaseOverride():
                 return self._top.submit(call)
             case Heartbeat():
                 return Pending.of(Done())
@@ -295,12 +305,38 @@ class AgentService:
                 self.hands.perform(uuid, effect)
 
     def _record(self, uuid: str) -> None:
-        """Put it down; what cannot be is not started."""
+        """Put it down; what cannot be is not started, and is put down when that is possible again."""
         self._unrecorded.pop(uuid, None)
         if self.journal is not None:
             trouble = self.journal.save(self.host.processes[uuid], self.hands.ident(uuid))
             if trouble:
                 self._unrecorded[uuid] = trouble
+                self._record_later()
+
+    def _forget_record(self, uuid: str) -> None:
+        self._unrecorded.pop(uuid, None)
+        self._unforgotten.discard(uuid)
+        if self.journal is not None and self.journal.forget(uuid):
+            self._unforgotten.add(uuid)
+            self._record_later()
+
+    def _record_later(self) -> None:
+        if not self._recording_again:
+            self._recording_again = True
+            self._timers.after(_RECORD_AGAIN, self._record_again)
+
+    def _record_again(self) -> None:
+        """One is tried, and where that goes well all the others."""
+        self._recording_again = False
+        if self._closed:
+            return
+        for uuid in (*self._unforgotten, *self._unrecorded):
+            if uuid in self._unforgotten:
+                self._forget_record(uuid)
+            else:
+                self._record(uuid)
+            if self._recording_again:
+                return
 
     def restore(self, process: Process) -> None:
         """A process that an earlier agent has recorded."""
@@ -309,10 +345,14 @@ class AgentService:
             self._lane.decide(lambda: self.host.restore(process))
         finally:
             self._restoring = False
-        self.asking.restore(process, None, 0.0)
+        until, ttl = self.deadlines.get(process.uuid, (None, 0.0))
+        self.asking.restore(process, until, ttl)
 
     def _keep(self, keep: Keep) -> None:
-        """Nobody has it yet."""
+        """A deadline: put down, and the keeper's from now on."""
+        if self.journal is not None:
+            self.journal.keep(self.guard.epoch, keep.uuid, keep.until, keep.ttl)
+        self._keeping.lease(keep.uuid, keep.until)
 
     def resume(self, uuid: str, found: Found | None) -> None:
         """Go on with it; `found` is its run, if there is one."""
@@ -342,9 +382,7 @@ class AgentService:
 
     def _vanished(self, process: Process) -> None:
         self.hands.vanished(process.uuid)
-        self._unrecorded.pop(process.uuid, None)
-        if self.journal is not None:
-            self.journal.forget(process.uuid)
+        self._forget_record(process.uuid)
         del self._shown[process.uuid]
         now = self._ground.now()
         self._timeline.put(

@@ -18,14 +18,15 @@ from collections.abc import Callable, Mapping, Sequence
 from queue import SimpleQueue
 from threading import Thread
 
-import anyio.to_thread
 from attrs import frozen
 
 from ..aio.poller import Poller
+from ..aio.thread import in_thread
 from . import posix_spawn
+from .census import facts_of
 from .features import Features
-from .identity import start_of
 from .keeping import Keeping, Thing
+from .shortage import PASSING, explain
 
 __all__ = ["CHANNEL_VARIABLES", "Born", "Job", "Spawner", "Stillborn", "apart", "channel_variables", "describe"]
 
@@ -34,7 +35,6 @@ THREADS = 2
 """Threads at most. One is kept busy by the kernel, which copies our descriptors for each child and closes them there;
 the second starts when there are several to start."""
 _APART = 16
-_PASSING = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 
 @frozen(kw_only=True)
@@ -109,7 +109,13 @@ class Spawner:
             _refuse(job)
             return
         if not self._threads or (len(self._threads) < THREADS and not self._jobs.empty()):
-            self._begin()
+            try:
+                self._begin()
+            except (OSError, RuntimeError) as error:
+                if not self._threads:
+                    _close_ends(job)
+                    job.done(_no_thread(error, job.command[0]))
+                    return
         self._jobs.put(job)
 
     async def finish(self) -> None:
@@ -123,7 +129,7 @@ class Spawner:
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
-            await anyio.to_thread.run_sync(thread.join)
+            await in_thread(thread.join)
         self._poller.remove(self._bell[0])
         for fd in self._bell:
             os.close(fd)
@@ -137,8 +143,8 @@ class Spawner:
             os.set_blocking(writing, False)
             self._poller.add(reading, self._heard)
         thread = Thread(target=self._run, args=(self._bell[1],), name="procctl spawner", daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)
 
     def _heard(self, closed: bool) -> None:
         assert self._bell is not None
@@ -186,7 +192,7 @@ class Spawner:
         try:
             self._keeping.ensure()
         except OSError as error:
-            return Stillborn(f"cannot start the keeper: {error.strerror}", True)
+            return Stillborn(f"cannot start the keeper: {explain(error.errno)}", True)
         return None
 
     def _spawn(self, job: Job) -> Born | Stillborn:
@@ -200,14 +206,46 @@ class Spawner:
         pidfd = None
         if self._features.pidfd:
             try:
-                pidfd = os.pidfd_open(pid)
+                pidfd = _checked(os.pidfd_open(pid))
             except OSError:
                 pidfd = None  # out of descriptors, or reaped by somebody else already
-        return Born(pid, pidfd, start_of(pid) if self._features.procfs else 0)
+        return Born(pid, pidfd, _start(pid) if self._features.procfs else 0)
+
+
+def _no_thread(error: OSError | RuntimeError, program: str) -> Stillborn:
+    """Nothing can be started for want of a thread, or of a pipe to it."""
+    code = error.errno if isinstance(error, OSError) else errno.EAGAIN
+    return Stillborn(f"cannot run {program!r}: {explain(code)}", True)
 
 
 def _nothing() -> None:
     """Nobody looks after the keeper."""
+
+
+def _checked(pidfd: int) -> int | None:
+    """The descriptor, unless another part of this program has reaped our child and its number had a new owner already
+    when it was opened: then it is closed."""
+    try:
+        os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+    except ChildProcessError:
+        try:
+            signal.pidfd_send_signal(pidfd, 0)
+        except ProcessLookupError:
+            return pidfd  # it was reaped, and the kernel may tell how it ended
+        except OSError:
+            pass
+        os.close(pidfd)
+        return None
+    return pidfd
+
+
+def _start(pid: int) -> int:
+    """When our child began; 0: it was reaped already, and what has its number now is another."""
+    try:
+        facts = facts_of(pid)
+    except OSError:
+        return 0
+    return facts.started if facts is not None and facts.parent == os.getpid() else 0
 
 
 def _thing(job: Job, born: Born) -> Thing:
@@ -309,10 +347,10 @@ def describe(error: Exception, program: str, cwd: str | None) -> Stillborn:
     """Why a program could not be started, for people."""
     if not isinstance(error, OSError):
         return Stillborn(f"cannot run {program!r}: {error}", False)
-    passing = error.errno in _PASSING
+    passing = error.errno in PASSING
     if cwd is not None and error.filename == cwd:
         return Stillborn(f"cannot run {program!r} in {cwd!r}: {error.strerror}", passing)
     if error.errno == errno.ENOENT:
         where = "no such file" if "/" in program else "not found in PATH"
         return Stillborn(f"cannot run {program!r}: {where}", passing)
-    return Stillborn(f"cannot run {program!r}: {error.strerror}", passing)
+    return Stillborn(f"cannot run {program!r}: {explain(error.errno) if passing else error.strerror}", passing)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
@@ -15,16 +14,19 @@ from attrs import frozen
 from ..aio.poller import EpollPoller, Poller, TaskPoller
 from ..aio.wake import Wake
 from ..core.records import Ident
+from . import spare
 from .census import Census
 from .exits import End, end_of, end_of_stranger
 from .features import Features
 from .keeping import Keeping, Thing
+from .oom import OutOfMemory
 from .output.means import Means, make_means
+from .signals import send_group
 from .spawner import Born, Job, Spawner, Stillborn
 
 logger = logging.getLogger("procctl.agent")
 
-__all__ = ["Tools", "Watch", "make_tools", "run_once", "send_signal"]
+__all__ = ["Tools", "Watch", "make_tools", "run_once"]
 
 
 class Watch:
@@ -35,16 +37,17 @@ class Watch:
     def __init__(self, poller: Poller, features: Features) -> None:
         self._poller = poller
         self._features = features
-        self._asking: dict[int, Callable[[End], None]] = {}
-        self._strangers: dict[Ident, tuple[int | None, Callable[[End], None]]] = {}
+        self._asking: dict[int, tuple[int, Callable[[End], None]]] = {}
+        self._strangers: dict[Ident, tuple[int | None, Callable[[End], None], bool]] = {}
         self._soon: list[Callable[[], None]] = []
         self._open: set[int] = set()
         self._wake = Wake()
 
-    def add(self, pid: int, pidfd: int | None, done: Callable[[End], None]) -> None:
-        """Call this when the child has ended and is reaped; its pidfd is closed."""
+    def add(self, pid: int, pidfd: int | None, done: Callable[[End], None], start: int = 0) -> None:
+        """Call this when the child, which began at `start` ticks (0: not known), has ended and is reaped; its pidfd is
+        closed."""
         if pidfd is None:
-            self._asking[pid] = done
+            self._asking[pid] = start, done
             self._wake.set()
             return
 
@@ -57,26 +60,26 @@ class Watch:
         self._open.add(pidfd)
         self._poller.add(pidfd, look)
 
-    def add_stranger(self, ident: Ident, pidfd: int | None, done: Callable[[End], None]) -> None:
-        """The same for what is not our child: it has ended, and its pidfd is closed."""
+    def add_stranger(self, ident: Ident, pidfd: int | None, done: Callable[[End], None], reap: bool) -> None:
+        """The same for what is not our child: it has ended, and its pidfd is closed. `reap`: see `end_of_stranger`."""
 
         def look(closed: bool) -> None:
-            end = end_of_stranger(ident, pidfd, self._features)
+            end = end_of_stranger(ident, pidfd, self._features, reap)
             if end is not None:
                 self.forget(ident.pid, pidfd)
                 done(end)
             elif pidfd is not None:  # a zombie that its parent has yet to reap: no reason to be called without end
                 self._poller.remove(pidfd)
-                self._ask_on(ident, pidfd, done)
+                self._ask_on(ident, pidfd, done, reap)
 
         if pidfd is None:
-            self._ask_on(ident, None, done)
+            self._ask_on(ident, None, done, reap)
             return
         self._open.add(pidfd)
         self._poller.add(pidfd, look)
 
-    def _ask_on(self, ident: Ident, pidfd: int | None, done: Callable[[End], None]) -> None:
-        self._strangers[ident] = pidfd, done
+    def _ask_on(self, ident: Ident, pidfd: int | None, done: Callable[[End], None], reap: bool) -> None:
+        self._strangers[ident] = pidfd, done, reap
         self._wake.set()
 
     def later(self, call: Callable[[], None]) -> None:
@@ -116,14 +119,14 @@ class Watch:
                 await self._wake.wait()
                 pause = self._FIRST
                 continue
-            for pid, done in list(self._asking.items()):
-                end = end_of(pid, None, self._features)
+            for pid, (start, done) in list(self._asking.items()):
+                end = end_of(pid, None, self._features, start=start)
                 if end is not None:
                     del self._asking[pid]
                     pause = self._FIRST
                     done(end)
-            for ident, (pidfd, done) in list(self._strangers.items()):
-                end = end_of_stranger(ident, pidfd, self._features)
+            for ident, (pidfd, done, reap) in list(self._strangers.items()):
+                end = end_of_stranger(ident, pidfd, self._features, reap)
                 if end is not None and ident in self._strangers:
                     self.forget(ident.pid, pidfd)
                     done(end)
@@ -136,6 +139,7 @@ class Tools:
     """Attributes:
     mark: What every child carries in its environment, so that it can be found.
     keeping: The keeper.
+    oom: Knows who was killed for want of memory.
     straight: The folder of files that children write into themselves, so that they can outlive the agent; None:
         they write into pipes that are read here.
     """
@@ -149,6 +153,7 @@ class Tools:
     null: int
     mark: Mapping[bytes, bytes]
     keeping: Keeping
+    oom: OutOfMemory
     straight: Path | None = None
 
     def keep(self, things: Sequence[Thing]) -> None:
@@ -161,6 +166,12 @@ class Tools:
         self.attach()
         self.keeping.put(things)
 
+    def close(self) -> None:
+        """Nothing runs any more."""
+        os.close(self.null)
+        self.oom.close()
+        spare.drop()
+
     def attach(self) -> None:
         """Have a keeper that was started looked after: its end is seen, and its parent reaped."""
         self.keeping.attach(self.poller, self.watch)
@@ -172,9 +183,12 @@ def make_tools(
     mark: Mapping[bytes, bytes],
     epoch: str,
     keeping: Keeping,
+    after: Callable[[float, Callable[[], None]], None],
     straight: Path | None = None,
 ) -> Tools:
-    """A set, on /dev/null that is open once for all children. `epoch` names this run of the agent."""
+    """A set, on /dev/null that is open once for all children. `epoch` names this run of the agent; `after` calls
+    later."""
+    spare.keep()
     poller = EpollPoller() if features.epoll else TaskPoller()
     tools = Tools(
         features=features,
@@ -186,19 +200,11 @@ def make_tools(
         null=os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC),
         mark=mark,
         keeping=keeping,
+        oom=OutOfMemory(features.oom, after),
         straight=straight,
     )
     tools.spawner.attach = tools.attach
     return tools
-
-
-def send_signal(pid: int, pidfd: int | None, number: int) -> None:
-    """To the process alone; one that is gone is no error."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if pidfd is not None:
-            signal.pidfd_send_signal(pidfd, number)
-        else:
-            os.kill(pid, number)
 
 
 async def run_once(
@@ -207,13 +213,13 @@ async def run_once(
     """Run a small program to its end, its output unread.
 
     Returns:
-        How it ended, or why it could not be run.
+        How it ended, or why it could not be run; where the machine was short of something, that it is not known how.
 
     Cancellation and time-out: its process group is killed, and it is reaped by the watch.
     """
     ended = anyio.Event()
     result: list[End | str] = []
-    born: list[int] = []
+    born: list[Born] = []
 
     def over(end: End) -> None:
         born.clear()
@@ -222,21 +228,28 @@ async def run_once(
 
     def spawned(outcome: Born | Stillborn) -> None:
         if isinstance(outcome, Stillborn):
-            result.append(outcome.why)
+            result.append(End(None, None) if outcome.passing else outcome.why)
             ended.set()
             return
-        born.append(outcome.pid)
+        born.append(outcome)
         tools.watch.add(outcome.pid, outcome.pidfd, over)
         if abandoned:
             kill()
 
     def kill() -> None:
-        for pid in born:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)
+        for child in born:
+            send_group(Ident(child.pid, child.start), child.pidfd, signal.SIGKILL, tools.features)
 
     abandoned = False
-    out, err = os.dup(tools.null), os.dup(tools.null)
+    try:
+        out = os.dup(tools.null)
+    except OSError:
+        return End(None, None)
+    try:
+        err = os.dup(tools.null)
+    except OSError:
+        os.close(out)
+        return End(None, None)
     tools.spawner.submit(Job(command=command, cwd=cwd, env=env, stdin=tools.null, stdout=out, stderr=err, done=spawned))
     try:
         with anyio.move_on_after(timeout):

@@ -17,12 +17,14 @@ class Identity(NamedTuple):
         instance: Its number among the instances of its declaration, from 1.
         fence: The number of the lease that it runs on; it grows with every start of the slot for as long as the same
             agent or controller gives leases, so that whatever it writes to can refuse an older one. 0: it runs on none.
+        epoch: The life of the agent or controller that gave it; it grows, too.
     """
 
     name: str
     uuid: str
     instance: int
     fence: int
+    epoch: int = 0
 
 
 def identity() -> Identity | None:
@@ -35,6 +37,7 @@ def identity() -> Identity | None:
         uuid=env["PROCCTL_UUID"],
         instance=_number(env.get("PROCCTL_INSTANCE"), 1),
         fence=_number(env.get("PROCCTL_FENCE"), 0),
+        epoch=_number(env.get("PROCCTL_EPOCH"), 0),
     )
 
 

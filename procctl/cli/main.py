@@ -27,6 +27,7 @@ _COMMANDS = {
     "signal": ("control", "signal", "Send a signal and leave everything else as it is."),
     "ask": ("question", "ask", "Put a question to a program that has a channel."),
     "detach": ("control", "detach", "Let what runs go on without procctl."),
+    "free": ("free", "free", "Say that what holds a slot has ended."),
     "adopt": ("adopt", "adopt", "Take over a program that runs already."),
     "reopen": ("control", "reopen", "Write on in new log files, for logrotate."),
     "delete": ("control", "delete", "Forget what does not run."),

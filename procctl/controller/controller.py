@@ -9,10 +9,10 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
-import anyio
 from attrs import evolve
 
 from ..abc import (
@@ -26,7 +26,9 @@ from ..abc import (
     StreamItem,
 )
 from ..aio.block import Block
+from ..aio.clock import boot_clock
 from ..aio.lane import Lane
+from ..aio.thread import in_thread
 from ..aio.timers import Timers
 from ..core.approval import Policy, check_policies
 from ..core.auth import Auth
@@ -60,6 +62,7 @@ from ..core.messages import (
     HostList,
     Hosts,
     Kill,
+    LeaseOverride,
     LeaseRevoke,
     Reopen,
     Restart,
@@ -73,6 +76,7 @@ from ..core.messages import (
 from ..core.reach import Reach
 from ..core.registry import About, Registry
 from ..core.rights import OWNER, refused
+from ..core.terms import Terms
 from ..errors import Closed, refusal
 from ..link.consultant import Consultant, Entrance
 from ..link.doorkeeper import Doorkeeper
@@ -83,6 +87,7 @@ from ..service.fleet import Fleet
 from ..service.timeline import Timeline
 from ..version import __version__
 from .attendance import Attendance
+from .journal import Journal, Recalled
 from .links import AgentLink
 from .outputs import Outputs, onward_of
 from .turnstile import Turnstile
@@ -104,9 +109,11 @@ class Controller(Fleet):
             transport proves nothing.
         reach: What is done about hosts that do not respond; None: they are shown as such.
         restarts: How many automatic restarts are under way in the fleet at a time; None: as many as there are.
+        state_dir: A folder where everything is put down that it grants, before it grants it; then "never two" holds
+            over its own end, too. None: what it grants is forgotten with it.
 
     Raises (when entered):
-        BadConfig: A URL, a policy or a token file cannot be used.
+        BadConfig: A URL, a policy, a token file or the state folder cannot be used.
 
     Raises (when left):
         InternalError: A defect of procctl ended the block.
@@ -121,9 +128,14 @@ class Controller(Fleet):
         auth: Auth | None = None,
         reach: Reach | None = None,
         restarts: RestartBudget | None = None,
+        state_dir: str | os.PathLike[str] | None = None,
+        _terms: Terms | None = None,
     ) -> None:
         super().__init__(self)
         self.name = name
+        self._terms = _terms or Terms()
+        self._state_dir = state_dir
+        self._journal: Journal | None = None
         self.registry = Registry()
         self._listen = (listen,) if isinstance(listen, str) else tuple(listen)
         self._policies = check_policies(approval)
@@ -134,11 +146,9 @@ class Controller(Fleet):
         self._numbers = 0
         self._timers = Timers()
         self._consultant = Consultant(self._policies, self.registry, self._begin)
-        gate = Gate(self._consultant.policies, self.registry)
-        self.door = Doorkeeper(gate, _now, self._timers.after, self._revoke)
-        entrance = self._consultant.before(self.door)
-        self._turnstile = Turnstile(restarts, entrance, _now, self._timers.after)
+        self._turnstile = Turnstile(restarts, self._consultant, _now, self._timers.after)
         self.entrance: Entrance = self._turnstile
+        self.door = self._make_door(None)
         self._reception = Reception(self, self._attach, auth=auth)
         self._attendance = Attendance(
             self.registry,
@@ -164,6 +174,12 @@ class Controller(Fleet):
         await self._block.__aenter__()
         try:
             self._block.start_soon(self._timers.run)
+            if self._state_dir is not None:
+                recalled = await in_thread(self._recall, Path(self._state_dir).absolute())
+                assert self._journal is not None
+                self.door = self._make_door(recalled)
+                self._block.start_soon(self._journal.run)
+                self.door.perform(())
             for place in self._listen:
                 self._reception.add(place)
             await self._block.start(self._reception.run)
@@ -178,11 +194,29 @@ class Controller(Fleet):
         assert self._block is not None
         await self._block.__aexit__(kind, error, trace)
 
+    def _make_door(self, recalled: Recalled | None) -> Doorkeeper:
+        """The gate, and what is around it."""
+        epoch = int(time.time() * 1000) if recalled is None else recalled.epoch
+        token, born = (0, epoch) if recalled is None else (recalled.token, recalled.born)
+        gate = Gate(self._consultant.policies, self.registry, token, terms=self._terms, epoch=epoch, born=born)
+        if recalled is not None:
+            gate.book.load(recalled.leases, _now().boot)
+        door = Doorkeeper(gate, _now, self._timers.after, self._revoke, self._journal)
+        self._consultant.before(door)
+        return door
+
+    def _recall(self, folder: Path) -> Recalled:
+        """What an earlier life has put down. Blocks; for a thread."""
+        self._journal = Journal.of(folder)
+        return self._journal.begin(time.time())
+
     async def _leave(self) -> None:
         self._closed = True
         self._timeline.close()
         self._outputs.changed()
         await self._reception.close()
+        if self._journal is not None:
+            await in_thread(self._journal.close)
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -225,7 +259,7 @@ class Controller(Fleet):
                 | Detach()
             ) as request:
                 return self._command(call, request)
-            case Approvals() | Approve() | Deny() as request:
+            case Approvals() | Approve() | Deny() | LeaseOverride() as request:
                 return self.door.submit(request, call.caller)
             case AgentStatus():
                 return Pending.of(self._info())
@@ -390,4 +424,4 @@ def _at(event: AnyEvent, cursor: str) -> AnyEvent:
 
 
 def _now() -> Now:
-    return Now(anyio.current_time(), time.time(), random.random())
+    return Now(boot_clock(), time.time(), random.random())

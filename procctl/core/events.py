@@ -253,12 +253,13 @@ class QuestionAnswered(Event):
 
 @frozen(eq=False, repr=False)
 class Exited(Event):
-    """The process ended. Both `code` and `signal` None: nobody can tell how."""
+    """The process ended. Both `code` and `signal` None: nobody can tell how. `oom`: for want of memory."""
 
     code: int | None
     signal: str | None
     usage: Usage | None = None
     last_lines: tuple[str, ...] = ()
+    oom: bool = False
 
 
 @frozen(eq=False, repr=False)

@@ -444,6 +444,7 @@ def _exited(p: Process, event: Exited, now: Now) -> Step:
         usage=event.usage,
         by=p.stopper if asked and not (p.cause and p.wanted) else "",
         last_lines=event.last_lines,
+        oom=event.oom,
     )
     why = _why("emptying", f"{record.describe()}; what it started is being looked for", p, now)
     kill_at = max(p.kill_at, now.boot) if p.phase is P.STOPPING else now.boot + p.spec.stop.grace

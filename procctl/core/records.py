@@ -83,6 +83,7 @@ class ExitRecord(Value):
         by: Who had asked for the end, or empty.
         escaped: Descendants that had left its process group, or that outlived the whole procedure.
         last_lines: The last of its output, as texts.
+        oom: Whether the kernel has killed it for want of memory. False also where that cannot be seen.
     """
 
     code: int | None
@@ -93,6 +94,7 @@ class ExitRecord(Value):
     by: str = ""
     escaped: tuple[Stray, ...] = ()
     last_lines: tuple[str, ...] = ()
+    oom: bool = False
 
     @property
     def failed(self) -> bool:
@@ -102,7 +104,7 @@ class ExitRecord(Value):
     def describe(self) -> str:
         """One phrase: ``exited with 1``."""
         if self.signal is not None:
-            return f"killed by {self.signal}"
+            return f"killed by {self.signal}" + (": out of memory" if self.oom else "")
         if self.code is not None:
             return f"exited with {self.code}"
         return "ended, and the kernel could not tell how"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = ["MemoryStore"]
 
 
@@ -25,6 +27,14 @@ class MemoryStore:
     def delete(self, key: str) -> None:
         """Forget it."""
         self._values.pop(key, None)
+
+    def write(self, changes: Sequence[tuple[str, str | None]]) -> None:
+        """All at once."""
+        for key, value in changes:
+            if value is None:
+                self.delete(key)
+            else:
+                self.put(key, value)
 
     def close(self) -> None:
         """What was put is still there when it is opened again."""

@@ -2,14 +2,16 @@
 
 Write-ahead log, and no fsync: what was put survives SIGKILL of this program since the kernel has it, and a power cut
 changes the boot, after which nothing that was recorded runs any more. A put is one write of some 30 µs, so it is done
-in the caller's thread.
+in the caller's thread. With ``?durable=yes`` each commit is on the disk when it returns (``PRAGMA synchronous=FULL``),
+which takes as long as the disk takes: for what programs on other machines go by.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from urllib.parse import unquote, urlsplit
+from collections.abc import Sequence
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from ..errors import BadConfig
 
@@ -18,6 +20,8 @@ __all__ = ["SqliteStore"]
 FORMAT = 1
 _APPLICATION = 0x50524343
 """In the file's header: ours, and no other program's (sqlite3's application_id)."""
+_PUT = "INSERT INTO documents VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+_DELETE = "DELETE FROM documents WHERE key = ?"
 _BUSY = 2.0
 """Seconds for a process between fork and exec to let go of an earlier program's lock."""
 
@@ -27,10 +31,12 @@ class SqliteStore:
 
     def __init__(self) -> None:
         self._base: sqlite3.Connection | None = None
+        self._durable = False
 
     def open(self, url: str) -> None:
         """Begin."""
         path = unquote(urlsplit(url).path)
+        self._durable = parse_qs(urlsplit(url).query).get("durable") == ["yes"]
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             base = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
@@ -49,7 +55,7 @@ class SqliteStore:
     def _prepare(self, base: sqlite3.Connection, path: str) -> None:
         base.execute("PRAGMA locking_mode=EXCLUSIVE")
         base.execute("PRAGMA journal_mode=WAL")
-        base.execute("PRAGMA synchronous=OFF")
+        base.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'OFF'}")
         (ours,) = base.execute("PRAGMA application_id").fetchone()
         (known,) = base.execute("PRAGMA user_version").fetchone()
         tables = base.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
@@ -71,13 +77,27 @@ class SqliteStore:
 
     def put(self, key: str, value: str) -> None:
         """One write."""
-        self._write(
-            "INSERT INTO documents VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value
-        )
+        self._write(_PUT, key, value)
 
     def delete(self, key: str) -> None:
         """One write."""
-        self._write("DELETE FROM documents WHERE key = ?", key)
+        self._write(_DELETE, key)
+
+    def write(self, changes: Sequence[tuple[str, str | None]]) -> None:
+        """One transaction, and one fsync where it is durable."""
+        assert self._base is not None
+        try:
+            self._base.execute("BEGIN IMMEDIATE")
+            try:
+                for key, value in changes:
+                    self._base.execute(*((_DELETE, (key,)) if value is None else (_PUT, (key, value))))
+                self._base.execute("COMMIT")
+            except sqlite3.Error:
+                if self._base.in_transaction:
+                    self._base.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise OSError(str(error)) from None
 
     def _write(self, statement: str, *values: str) -> None:
         assert self._base is not None

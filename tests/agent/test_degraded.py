@@ -1,22 +1,44 @@
 """Without a feature of the kernel everything is still right."""
 
+import contextlib
+import os
+import subprocess
+
 import anyio
+import anyio.to_thread
 import pytest
-from helpers import SLEEP, alive, deadline, finished, sh, texts
+from helpers import DEADLINE, SLEEP, alive, deadline, finished, sh, texts, until
 
 from procctl import Agent, RestartSpec, StopSpec, ready
+from procctl.agent.doctor import examine
 from procctl.agent.features import Features, probe
 from procctl.agent.ground import Ground
 
 pytestmark = pytest.mark.anyio
 
 NAMES = tuple(Features().as_dict())
-LESS = [{name} for name in NAMES] + [set(NAMES)]
+LESS = [set(), *({name} for name in NAMES), set(NAMES)]
 
 
-@pytest.fixture(params=LESS, ids=lambda names: "without " + (",".join(names) if len(names) == 1 else "any"))
+def named(names):
+    return "complete" if not names else "without " + (",".join(names) if len(names) == 1 else "any")
+
+
+def less(names):
+    return Ground(features=Features(**{n: has and n not in names for n, has in probe().as_dict().items()}))
+
+
+@pytest.fixture(params=LESS, ids=named)
 def ground(request):
-    return Ground(features=Features(**{n: has and n not in request.param for n, has in probe().as_dict().items()}))
+    return less(request.param)
+
+
+alternately = pytest.mark.parametrize(
+    ("anyio_backend", "names"),
+    [(("asyncio", "trio")[i % 2], names) for i, names in enumerate(LESS)],
+    ids=[named(names) for names in LESS],
+)
+"""Each once, on one of the two."""
 
 
 async def test_a_life(ground):
@@ -82,6 +104,59 @@ async def test_statistics(ground):
             while (await web.refresh()).memory < 10_000:  # it has only just become what it is
                 await anyio.sleep(0.01)
             assert (await agent.info()).features == ground.features.as_dict()
+
+
+@alternately
+async def test_adopt_and_detach(names, tmp_path):
+    stranger = subprocess.Popen(SLEEP)
+    async with Agent(_ground=less(names)) as agent:
+        with deadline():
+            web = await agent.adopt(stranger.pid, "web", SLEEP)
+            assert (web.state.word, web.pid) == ("running", stranger.pid)
+            await web.stop(until="accepted")
+            assert await anyio.to_thread.run_sync(stranger.wait, DEADLINE) == -15
+            record = await web.wait("stopped")
+            assert (record.code, record.signal) in {(None, "SIGTERM"), (None, None)}  # unknown, never 0
+            await web.start()
+            pid = web.pid
+            await web.detach()
+            assert (web.item.detail, web.pid, alive(pid)) == ("detached", 0, True)
+            await agent.adopt(pid, "web")
+            assert (await web.refresh()).pid == pid
+            await web.kill()
+            await until(lambda: not os.path.exists(f"/proc/{pid}"))  # it is reaped as the child that it was
+
+
+@alternately
+async def test_keep(names, place):
+    options = {"on_exit": "keep", "state_dir": place, "_ground": less(names)}
+    async with Agent("here", **options) as agent:
+        with deadline():
+            pids = {name: (await agent.start(name, sh("echo up; exec sleep 1000"))).pid for name in ("ends", "lives")}
+            uuid = (await agent.process("lives")).uuid
+    os.kill(pids["ends"], 9)
+    await until(lambda: not alive(pids["ends"]))
+    async with Agent("here", **options) as agent:
+        with deadline():
+            ends, lives = await agent.process("ends"), await agent.process("lives")
+            await ends.wait("stopped")
+            assert (ends.exit.code, ends.exit.signal) in {(None, "SIGKILL"), (None, None)}  # unknown, never 0
+            assert (lives.pid, lives.uuid, lives.item.restarts) == (pids["lives"], uuid, 0)
+            assert await texts(lives) == ["up"]
+            await lives.stop()
+            assert not alive(pids["lives"])
+    for pid in pids.values():  # they are children of this program, and no agent's any more
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+
+
+def test_the_doctor_says_what_follows_where_something_is_missing():
+    bad = {finding.name: finding for finding in examine(Features())}
+    good = {finding.name: finding for finding in examine(Features(**dict.fromkeys(NAMES, True)))}
+    assert [bad[name].good for name in NAMES] == [False] * len(NAMES)
+    assert [good[name].good for name in NAMES] == [True] * len(NAMES)
+    assert not {bad[name].text for name in NAMES} & {good[name].text for name in NAMES}
+    assert {"cgroup2", "descriptors", "processes", "user"} <= set(good)
 
 
 async def test_the_environment_takes_features_away(monkeypatch):

@@ -4,7 +4,6 @@ import gzip
 import json
 import os
 import re
-import subprocess
 import time
 
 import anyio
@@ -329,19 +328,6 @@ async def test_two_processes_do_not_share_a_file(tmp_path):
             assert "another process" in (await b.refresh()).trouble
             assert (await a.refresh()).trouble == ""
             assert ((tmp_path / "web.log").read_text(), await texts(b)) == ("one\n", ["two"])
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system is for root")
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"cannot mount: {mounted.stderr.decode()}")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 @pytest.mark.parametrize("form", ["raw", "json"])

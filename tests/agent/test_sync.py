@@ -3,10 +3,11 @@
 import threading
 
 import pytest
-from helpers import SLEEP, children, sh
+from helpers import SLEEP, alive, children, sh
 
 from procctl import NoSuchTarget, ProcessSpec, Snapshot, State, ready, sync
-from procctl.errors import Closed
+from procctl.errors import Closed, Refused
+from procctl.service.fleet import Fleet as AsyncFleet
 
 
 @pytest.fixture
@@ -82,6 +83,25 @@ def test_the_whole_face(backend):
             assert [type(event) for event in events] == [Snapshot]
         agent.delete("web")
         assert agent.processes() == []
+
+
+def test_one_is_let_go_and_taken_back(backend):
+    with sync.Agent(backend=backend) as agent:
+        web = agent.start("web", SLEEP)
+        pid = web.pid
+        assert (web.detach().detail, agent.process("web").pid, alive(pid)) == ("detached", 0, True)
+        assert agent.adopt(pid, "web").pid == pid
+        assert [item.detail for item in agent.detach("web")] == ["detached"]
+        again = agent.adopt(pid, "web", ["true"])
+        again.kill()
+        assert not alive(pid)
+        with pytest.raises(Refused, match=f"no process {1 << 22 | 1}"):
+            agent.adopt(1 << 22 | 1, "none")
+
+
+def test_every_verb_of_the_other_face_is_here():
+    verbs = {name for name in vars(AsyncFleet) if not name.startswith("_")}
+    assert verbs - set(vars(sync.Fleet)) == {"request", "item"}
 
 
 def test_a_controller_and_a_client(backend, tmp_path):

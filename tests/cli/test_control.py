@@ -95,7 +95,7 @@ def test_json(cli):
         "memory",
     }
     assert keys | {"cpu", "timestamp", "exit"} <= item.keys()
-    assert {"code", "signal", "at", "uptime", "usage", "by", "escaped", "last_lines"} == item["exit"].keys()
+    assert {"code", "signal", "at", "uptime", "usage", "by", "escaped", "last_lines", "oom"} == item["exit"].keys()
     document = cli.json("stop", "wep", code=4)
     (error,) = document["errors"]
     assert (document["ok"], document["items"], error.keys()) == (False, [], {"target", "code", "message", "hint"})

@@ -77,6 +77,8 @@ def test_a_fleet_by_hand(cli, home):
         with cli.begin("agent", "-f", "north.toml") as north:
             north.until("agent north listens on")
             cli("--url", local, "add", "web", "--host", "north", "--", "sleep", "1000")
+            assert "nobody holds x" in cli("--url", local, "free", "x", code=4).stderr
+            cli("--url", local, "free", "web", "--host", "north")
             assert "denies it" in cli("--url", local, "add", "no", "--", "true", code=6).stderr
             (host,) = cli.json("--url", local, "hosts")["items"]
             assert (host["name"], host["identity"], host["roles"]) == ("north", "token:north", ["agent"])

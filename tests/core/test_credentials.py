@@ -101,4 +101,4 @@ def test_roles_on_the_command_line():
 
 
 def test_certificates_are_options():
-    assert Auth(cert="c", key="k").options() == {"tls_cert": "c", "tls_key": "k"}
+    assert Auth(cert="c", key="k").options(encrypted=True, broker=False) == {"tls_cert": "c", "tls_key": "k"}

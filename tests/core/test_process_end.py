@@ -62,6 +62,11 @@ def test_the_record_has_all_that_is_known():
     assert (record, "killed by SIGSEGV") == (p.exit, p.why.text)
 
 
+def test_that_memory_was_wanting_is_in_the_record_and_in_the_reason():
+    p = after(up(), ev.Exited(None, "SIGKILL", oom=True), EMPTY)
+    assert (p.exit.oom, p.why.text) == (True, "killed by SIGKILL: out of memory")
+
+
 def test_an_end_of_which_nobody_knows_how_is_not_a_success():
     p = after(up(restart=RestartSpec(policy="on-failure")), ev.Exited(None, None), EMPTY)
     assert P.BACKOFF is p.phase

@@ -33,6 +33,11 @@ def test_an_end_in_one_phrase(code, signal, text, failed):
     assert (text, failed) == (record.describe(), record.failed)
 
 
+def test_one_that_was_killed_for_want_of_memory():
+    record = ExitRecord(code=None, signal="SIGKILL", at=0.0, uptime=1.0, oom=True)
+    assert record.describe() == "killed by SIGKILL: out of memory"
+
+
 def test_the_grace_of_a_stop_is_the_sum_of_its_waits():
     assert (StopSpec(steps=(("SIGINT", 5.0), ("SIGTERM", 10.0))).grace, StopSpec(steps=()).grace) == (15.0, 0)
 

@@ -200,6 +200,7 @@ def test_an_exit_is_shown_whole():
         "by": "",
         "escaped": [{"pid": 7, "name": "x"}],
         "last_lines": [],
+        "oom": False,
     }
 
 

@@ -13,17 +13,14 @@ import signal
 from ...core.events import Signal, Spawned, SpawnFailed
 from ...core.process import Process
 from ...core.records import Ident
-from ..census import below, facts_of
+from ..census import KERNEL, facts_of
 from ..exits import End
 from ..identity import boot_id, open_pidfd, still_there
 from ..keeping import Thing
-from ..tools import send_signal
+from ..signals import send
 from .child import Child
 
 __all__ = ["Adopted"]
-
-_KERNEL = 0x00200000
-"""PF_KTHREAD among the flags of /proc/PID/stat."""
 
 
 class Adopted(Child):
@@ -56,7 +53,7 @@ class Adopted(Child):
         if end is not None:
             self._tools.watch.later(lambda: self._over(self._run, end))
         else:
-            self._begin_watch(ident)
+            self._begin_watch(ident, reap=True)
 
     def start(self, process: Process, token: int) -> None:
         """Take over what the process is to adopt; else spawn. Feeds Spawned or SpawnFailed."""
@@ -74,24 +71,27 @@ class Adopted(Child):
         self._run_key = self.key(process.runs + 1)
         self._tools.keep([Thing("pid", self._run_key, ident.pid, ident.start, () if pidfd is None else (pidfd,))])
         self._feed(self.uuid, Spawned(ident.pid))
-        self._begin_watch(ident)
+        self._begin_watch(ident, reap=False)
 
     def signal(self, effect: Signal) -> None:
         """Send it: where the process leads no group of its own, to itself and what is below it one by one."""
-        if self._leader or not effect.tree or effect.strays or not self.pid:
+        self._shot = self._shot or effect.name == "SIGKILL"
+        single = effect.tree and not effect.strays and not self._is_child and not self._leader
+        if not single or not self.pid or self.ident is None:
             super().signal(effect)
             return
         number = signal.Signals[effect.name].value
-        if self._tools.features.procfs:
-            self._seen |= below(self.pid)
-        send_signal(self.pid, self.pidfd, number)
+        self._see_below()
+        send(self.ident, self.pidfd, number, child=False)
         for pid, _ in self._seen:
             self._tools.census.signal(self._kin, pid, number)
 
     def kill_now(self) -> None:
-        """The last resort. It is not ours to reap."""
-        if self.pid:
-            send_signal(self.pid, self.pidfd, signal.SIGKILL)
+        """The last resort. What is no child is not ours to reap."""
+        if self._is_child:
+            super().kill_now()
+        elif self.pid and self.ident is not None:
+            send(self.ident, self.pidfd, signal.SIGKILL, child=False)
             self._tools.watch.forget(self.pid, self.pidfd)
             self.pid, self.pidfd = 0, None
 
@@ -100,14 +100,16 @@ class Adopted(Child):
         self.pidfd = pidfd
         self.ident = ident
         self._seen = frozenset()
-        self._leader = False
+        self._shot = False
+        self._tools.oom.look(ident)
+        self._is_child = self._leader = False
         with contextlib.suppress(ProcessLookupError, PermissionError):
             self._leader = os.getpgid(ident.pid) == ident.pid
         self._tools.census.spared.pop(ident.pid, None)
 
-    def _begin_watch(self, ident: Ident) -> None:
+    def _begin_watch(self, ident: Ident, reap: bool) -> None:
         run = self._run
-        self._tools.watch.add_stranger(ident, self.pidfd, lambda end: self._over(run, end))
+        self._tools.watch.add_stranger(ident, self.pidfd, lambda end: self._over(run, end), reap)
 
     def _reach(self, ident: Ident) -> int | None:
         """Its descriptor, if it is there and ours to signal."""
@@ -117,7 +119,7 @@ class Adopted(Child):
         facts = facts_of(ident.pid)
         if facts is None or facts.state in "ZX":
             raise ProcessLookupError(0, "it has ended")
-        if facts.flags & _KERNEL or ident.pid in (1, os.getpid()):
+        if facts.flags & KERNEL or ident.pid in (1, os.getpid()):
             raise PermissionError(0, "it is no program that can be supervised")
         try:
             os.kill(ident.pid, 0)

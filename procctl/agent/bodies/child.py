@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from attrs import evolve
@@ -19,11 +20,14 @@ from ..identity import boot_id
 from ..keeping import Thing
 from ..output.output import Output, log_paths
 from ..output.pump import Pump
+from ..signals import is_there, send, send_group
 from ..spawner import CHANNEL_VARIABLES, Born, Job, Stillborn, describe
 from ..talk import Talk
-from ..tools import Tools, send_signal
+from ..tools import Tools
 
 __all__ = ["Child", "environment", "slot_of"]
+
+logger = logging.getLogger("procctl.agent")
 
 LAST_LINES = 10
 _NOT_FOR_IT = (
@@ -40,7 +44,8 @@ _MARK = MARK.encode()
 def environment(process: Process, token: int, tools: Tools) -> dict[bytes, bytes]:
     """What a child gets: this program's environment as it is now, the marks, and the spec's own.
 
-    ``PROCCTL_NAME``, ``PROCCTL_UUID``, ``PROCCTL_INSTANCE`` say who it is, ``PROCCTL_FENCE`` the number of its lease.
+    ``PROCCTL_NAME``, ``PROCCTL_UUID``, ``PROCCTL_INSTANCE`` say who it is, ``PROCCTL_FENCE`` the number of its lease,
+    ``PROCCTL_EPOCH`` the life of the gate that gave it.
     """
     env = dict(os.environb)
     for name in _NOT_FOR_IT:
@@ -54,6 +59,7 @@ def environment(process: Process, token: int, tools: Tools) -> dict[bytes, bytes
             b"PROCCTL_UUID": uuid,
             b"PROCCTL_INSTANCE": (slot_of(process) or "1").encode(),
             b"PROCCTL_FENCE": b"%d" % token,
+            b"PROCCTL_EPOCH": b"%d" % process.epoch,
             _MARK: above + b"/" + uuid if above else uuid,
         }
     )
@@ -70,6 +76,21 @@ def slot_of(process: Process) -> str:
     return process.name.rpartition(".")[2] if process.spec.instances > 1 else ""
 
 
+def _appended(paths: Sequence[str]) -> list[int]:
+    """Files to append to: all of them, or none."""
+    files: list[int] = []
+    try:
+        for path in paths:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
+            files.append(os.open(path, flags, 0o640))
+    except OSError:
+        for fd in files:
+            os.close(fd)
+        raise
+    return files
+
+
 class Child:
     """One process over its runs.
 
@@ -82,12 +103,14 @@ class Child:
 
     __slots__ = (
         "_feed",
+        "_is_child",
         "_output",
         "_pumps",
         "_reading",
         "_run",
         "_run_key",
         "_seen",
+        "_shot",
         "_tools",
         "begun",
         "ident",
@@ -116,12 +139,20 @@ class Child:
         self._pumps: tuple[Pump, ...] = ()
         self._reading: tuple[int, ...] = ()
         self._seen: frozenset[tuple[int, int]] = frozenset()
+        self._shot = False
+        """Whether this run was sent SIGKILL from here."""
         self._run = 0
         self._run_key = ""
+        self._is_child = True
+        """Whether what runs is a child of this program."""
 
     def key(self, run: int) -> str:
         """By which the keeper holds what belongs to a run."""
         return f"{self.uuid}.{run}"
+
+    def redirect(self, output: Output) -> None:
+        """What it writes goes there from the next run on."""
+        self._output = output
 
     def start(self, process: Process, token: int) -> None:
         """Spawn it soon: feeds Spawned or SpawnFailed, and Exited when it ends."""
@@ -165,7 +196,11 @@ class Child:
         if thing is None:
             return
         if self._pumps and self._tools.keeping.usable:  # else they are read for as long as this agent is there
-            self._hand_over(process, thing)
+            try:
+                self._hand_over(process, thing)
+            except OSError as error:
+                text = "output of %s (pid %d), which was detached, is read only as long as this agent is there: %s"
+                logger.error(text, process.name, thing.pid, error)
         self._tools.keeping.drop([evolve(thing, kind="channel", fds=())])
         self._tools.keeping.spare([thing])
         if self.talk is not None:
@@ -176,15 +211,18 @@ class Child:
 
     def _hand_over(self, process: Process, thing: Thing) -> None:
         """What is written to its pipes goes to its files, or to nothing, raw as it comes."""
+        self._tools.keeping.ensure()
         paths = (os.devnull, os.devnull)
         if process.spec.logs.file is not None:
             paths = log_paths(process.spec.logs, process.spec.cwd, slot_of(process))
+        files = _appended(paths)
         pumps, self._pumps = self._pumps, ()
         pipes = []
-        for i, (pump, path) in enumerate(zip(pumps, paths, strict=True)):
+        for i, (pump, file) in enumerate(zip(pumps, files, strict=True)):
             fd = pump.release()
-            if fd is not None:
-                file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+            if fd is None:
+                os.close(file)
+            else:
                 pipes.append(Thing("pipe", f"{thing.key}.{i}", thing.pid, thing.start, (fd, file)))
         if pipes:
             self._tools.keep(pipes)
@@ -218,20 +256,25 @@ class Child:
             for stray in effect.strays:
                 self._tools.census.signal(self._kin, stray.pid, number)
             return
-        if not self.pid:
+        if not self.pid or self.ident is None:
             return
+        self._shot = self._shot or number == signal.SIGKILL
         if not effect.tree:
-            send_signal(self.pid, self.pidfd, number)
+            send(self.ident, self.pidfd, number, self._is_child)
             return
-        if self._tools.features.procfs:
-            self._seen |= below(self.pid)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if self.pidfd is not None:
-                signal.pidfd_send_signal(self.pidfd, 0)  # reaped by somebody: raises
-            os.killpg(self.pid, number)
+        self._see_below()
+        send_group(self.ident, self.pidfd, number, self._tools.features, self._is_child)
         if number == signal.SIGKILL:
             for pid, _ in self._seen:
                 self._tools.census.signal(self._kin, pid, number)
+
+    def _see_below(self) -> None:
+        """Remember who is below it now, unless its number had a new owner meanwhile."""
+        if not self._tools.features.procfs or self.ident is None:
+            return
+        found = below(self.pid)
+        if is_there(self.ident, self.pidfd, self._is_child):
+            self._seen |= found
 
     def look(self) -> None:
         """Is anything left? Feeds Looked."""
@@ -247,12 +290,14 @@ class Child:
 
     def kill_now(self) -> None:
         """The last resort when the agent's own parts have failed: SIGKILL to its group, and reap it here."""
-        if not self.pid:
+        if not self.pid or self.ident is None:
             return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+        send_group(self.ident, self.pidfd, signal.SIGKILL, self._tools.features)
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
+            if self.pidfd is not None:
+                os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
+            elif is_there(self.ident, None, True):
+                os.waitpid(self.pid, 0)
         self._tools.watch.forget(self.pid, self.pidfd)
         self.pid, self.pidfd = 0, None
 
@@ -269,10 +314,13 @@ class Child:
         self.pid = self.last_pid = outcome.pid
         self.pidfd = outcome.pidfd
         self.ident = Ident(outcome.pid, outcome.start, boot_id())
+        self._is_child = True
         poller = self._tools.poller
         reading, self._reading = self._reading, ()
         self._pumps = tuple(Pump(fd, stream, self._output, poller) for stream, fd in enumerate(reading))
         self._seen = frozenset()
+        self._shot = False
+        self._tools.oom.begun(self.ident)
         if self._output.is_straight:
             self._output.resume()
         if self.talk is not None:
@@ -280,7 +328,7 @@ class Child:
             if self._tools.keeping.holds:
                 self._tools.keeping.put(self._channels())
         self._feed(self.uuid, Spawned(outcome.pid))
-        self._tools.watch.add(outcome.pid, outcome.pidfd, partial(self._over, self._run))
+        self._tools.watch.add(outcome.pid, outcome.pidfd, partial(self._over, self._run), outcome.start)
 
     def _over(self, run: int, end: End) -> None:
         """A run is over; one that was detached is nobody's business."""
@@ -301,7 +349,14 @@ class Child:
         if self.talk is not None:
             self.talk.end()
         last_lines = self._output.ring.last_lines(LAST_LINES, self.begun)
-        self._feed(self.uuid, Exited(end.code, end.signal, end.usage, last_lines))
+        self._feed(self.uuid, Exited(end.code, end.signal, end.usage, last_lines, self._was_oom(end)))
+
+    def _was_oom(self, end: End) -> bool:
+        if self.ident is None or end.signal != "SIGKILL":
+            if self.ident is not None:
+                self._tools.oom.forget(self.ident)
+            return False
+        return self._tools.oom.was(self.ident, self._shot)
 
     def _looked(self, strays: tuple[Stray, ...]) -> None:
         if not strays:
@@ -321,4 +376,4 @@ class Child:
 
     @property
     def _kin(self) -> Kin:
-        return Kin(self.uuid, self.last_pid, self._seen)
+        return Kin(self.uuid, self.last_pid, self._seen, 0 if self.ident is None else self.ident.start)

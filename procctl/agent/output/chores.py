@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable
 
 import anyio
-import anyio.to_thread
 
+from ...aio.thread import in_thread
 from ...aio.wake import Wake
 
 __all__ = ["Chores"]
@@ -52,7 +52,7 @@ class Chores:
             while self._jobs:
                 what, job, then = self._jobs.popleft()
                 try:
-                    await anyio.to_thread.run_sync(job, limiter=limiter)
+                    await in_thread(job, limiter=limiter)
                 except OSError as error:
                     logger.warning("%s: %s", what, error)
                 if then is not None and not self._stopping:

@@ -6,8 +6,7 @@ from codecs import getincrementaldecoder
 from collections import deque
 from typing import Any
 
-import anyio.to_thread
-
+from ...aio.thread import in_thread
 from ...core.messages import LogChunk, Logs, Lost
 from ...core.pattern import Pattern
 from ...core.process import Process
@@ -86,13 +85,11 @@ class Place:
             if self.seek:
                 past, seek, self.seek = self._past, self.seek, 0.0
                 if past is not None:
-                    self.offset = await anyio.to_thread.run_sync(past.at_time, seek, ring.start)
+                    self.offset = await in_thread(past.at_time, seek, ring.start)
                     self._ended = self.offset
                 continue
             if before < ring.start and self._past is not None:
-                chunks, self.offset, lost, ends = await anyio.to_thread.run_sync(
-                    self._past.take, before, most, ring.start
-                )
+                chunks, self.offset, lost, ends = await in_thread(self._past.take, before, most, ring.start)
             else:
                 chunks, self.offset, lost = ring.take(before, most)
                 ends = [end for end in ring.ends if before <= end <= self.offset]
@@ -102,7 +99,7 @@ class Place:
 
     async def _advance(self, chunks: list[Chunk], before: int, lost: int, ends: list[int]) -> None:
         if self._pattern is not None:  # what costs is not done on the loop
-            await anyio.to_thread.run_sync(self._take, chunks, before, lost, ends)
+            await in_thread(self._take, chunks, before, lost, ends)
         else:
             self._take(chunks, before, lost, ends)
 

@@ -117,6 +117,9 @@ class Reader:
         present = set()
         for process, output in self._select():
             present.add(process.uuid)
+            place = self._places.get(process.uuid)
+            if place is not None and place.output is not output:  # it goes to other files now
+                self._leave(self._places.pop(process.uuid))
             if process.uuid not in self._places:
                 out += self._begin(process, output, tail)
         for uuid in self._places.keys() - present:

@@ -118,7 +118,7 @@ def signal(name: str, targets: tuple[str, ...]) -> None:
 @common
 def detach(targets: tuple[str, ...]) -> None:
     """Let what runs go on without procctl; adopt takes it back."""
-    _command(targets, lambda t: m.Detach(**t), lambda i: i.why.text, "detach", destructive=True)
+    _command(targets, lambda t: m.Detach(**t), lambda i: f"{i.name} is {i.why.text}", "detach", destructive=True)
 
 
 @click.command()

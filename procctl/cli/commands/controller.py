@@ -33,11 +33,13 @@ __all__ = ["controller"]
 @click.option(
     "--restarts", type=click.IntRange(min=1), metavar="N", help="Automatic restarts at a time; default: no bound."
 )
+@click.option("--state-dir", metavar="D", help="Where what it grants is put down; default: nowhere.")
 @click.option("--name", default="controller", metavar="NAME", help="What it calls itself; default: controller.")
 @common
 def controller(
     file: str | None,
     listen: tuple[str, ...],
+    state_dir: str | None,
     name: str,
     silent_after: float | None,
     on_silent: Literal["show", "end"],
@@ -64,7 +66,15 @@ def controller(
         reach = Reach(silent_after=silent_after, on_silent=on_silent, forget_after=forget_after)
         auth = found.auth(declared.auth)
         budget = None if restarts is None else RestartBudget(restarts)
-        made = Controller(name, listen=urls, approval=declared.policies, auth=auth, reach=reach, restarts=budget)
+        made = Controller(
+            name,
+            listen=urls,
+            approval=declared.policies,
+            auth=auth,
+            reach=reach,
+            restarts=budget,
+            state_dir=state_dir,
+        )
         async with made as running, anyio.create_task_group() as group:
             group.start_soon(on_signals, stop, again)
             if not found.quiet:

@@ -94,8 +94,9 @@ class Life:
         paper = top.paper
         gate = Gate((), Registry(), paper.token, terms=top.terms, epoch=paper.epoch, born=1)
         gate.book.load(paper.leases.values(), top.clock.read())
-        self.door = Doorkeeper(gate, top.clock.now, self._later, self._revoke, self)
+        self.door = self.entrance = Doorkeeper(gate, top.clock.now, self._later, self._revoke, self)
         self._links: dict[str, tuple[Wire, Agent, int]] = {}
+        self._sessions: dict[str, _Session] = {}
         self._writing: tuple[Sequence[Note | Strike], Callable[[str], None]] | None = None
         self.door.perform(())
 
@@ -132,7 +133,12 @@ class Life:
         link = AgentLink(self, None, agent.machine.name, agent.run)  # type: ignore[arg-type]
         self._links[agent.machine.name] = (wire, agent, wire.session)
         self.door.adopt(link.inventory(hello))
-        return _Session(self, link)
+        session = self._sessions[agent.machine.name] = _Session(self, link)
+        return session
+
+    def current(self, session: _Session) -> bool:
+        """Whether this is the last session of its host: one that came before it was ended by it."""
+        return self.alive and self._sessions.get(session.host) is session
 
     def _revoke(self, lease: Lease, by: str) -> None:
         entry = self._links.get(lease.hostname)
@@ -190,11 +196,12 @@ class _Session:
     def __init__(self, life: Life, link: AgentLink) -> None:
         self._life = life
         self._link = link
+        self.host = link.host
 
     @property
     def alive(self) -> bool:
-        """Whether the controller is there."""
-        return self._life.alive
+        """Whether the controller listens to it."""
+        return self._life.current(self)
 
     def submit(self, call: Call) -> Pending:
         """One request."""
