@@ -1,7 +1,7 @@
 """A controller in a process of its own, and many agents that reach it over sockets of this machine.
 
 Each agent has a real link, says a real hello and sends real heartbeats; behind it there is nothing but a few processes
-that it says it has. As a program, this is the controller.
+that it says it has. All of them are one process. As a program, this is the controller, or the agents.
 """
 
 from __future__ import annotations
@@ -95,46 +95,44 @@ async def measure(scheme: str, agents: int, processes: int, seconds: float) -> C
     with tempfile.TemporaryDirectory(prefix="procctl-fleet-") as folder:
         made = new_token("bench", OWNER, None)
         add_line(Path(folder) / "known", line_of(made))
-        auth = procctl.Auth(token_file=str(Path(folder) / "known"))
         place = f"unix://{folder}/s" if scheme == "unix" else f"{scheme}://127.0.0.1:0"
         command = [sys.executable, __file__, place, f"{folder}/known"]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
             try:
                 assert child.stdout is not None
                 url = child.stdout.readline().strip()
-                return await _measure(scheme, url, auth, made.token, child.pid, agents, processes, seconds)
+                return await _measure(scheme, url, f"{folder}/known", made.token, child.pid, agents, processes, seconds)
             finally:
                 child.kill()
 
 
 async def _measure(
-    scheme: str, url: str, auth: procctl.Auth, token: str, pid: int, agents: int, processes: int, seconds: float
+    scheme: str, url: str, known: str, token: str, pid: int, agents: int, processes: int, seconds: float
 ) -> Connected:
-    timers, dice, up = Timers(), random.Random(1), anyio.CapacityLimiter(50)
-    empty, done, latencies = _statm(pid), [], []
-    async with anyio.create_task_group() as group:
-        group.start_soon(timers.run)
-        begin = perf_counter()
-        for number in range(agents):
-            group.start_soon(Agent(number, processes, timers, dice).run, url, auth, token, up, done)
-        while len(done) < agents:
-            await anyio.sleep(0.05)
-        greeting = perf_counter() - begin
-        async with procctl.connect(url, token=token) as fleet:
-            while (await fleet.info()).processes < agents * processes:
-                await anyio.sleep(0.2)
-            await anyio.sleep(3.0)
-            full, cpu, begin = _statm(pid), cpu_seconds([pid]), perf_counter()
-            await anyio.sleep(seconds)
-            used, took = cpu_seconds([pid]) - cpu, perf_counter() - begin
-            with anyio.move_on_after(seconds):
-                while True:
-                    host = f"host-{dice.randrange(agents):05}.example.com"
-                    asked = perf_counter()
-                    await fleet.stop("worker-0", hostname=host)
-                    latencies.append(perf_counter() - asked)
-                    await anyio.sleep(0.02)
-        group.cancel_scope.cancel()
+    dice, latencies = random.Random(1), []
+    empty, begin = _statm(pid), perf_counter()
+    command = [sys.executable, __file__, url, known, str(agents), str(processes)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stdout is not None
+            await anyio.to_thread.run_sync(child.stdout.readline)
+            greeting = perf_counter() - begin
+            async with procctl.connect(url, token=token) as fleet:
+                while (await fleet.info()).processes < agents * processes:
+                    await anyio.sleep(0.2)
+                await anyio.sleep(3.0)
+                full, cpu, begin = _statm(pid), cpu_seconds([pid]), perf_counter()
+                await anyio.sleep(seconds)
+                used, took = cpu_seconds([pid]) - cpu, perf_counter() - begin
+                with anyio.move_on_after(seconds):
+                    while True:
+                        host = f"host-{dice.randrange(agents):05}.example.com"
+                        asked = perf_counter()
+                        await fleet.stop("worker-0", hostname=host)
+                        latencies.append(perf_counter() - asked)
+                        await anyio.sleep(0.02)
+        finally:
+            child.kill()
     every = 2.5 * 0.9  # with what of it is by chance
     cuts = quantiles(latencies, n=100)
     return Connected(
@@ -152,6 +150,19 @@ async def _measure(
     )
 
 
+async def _join(url: str, known: str, agents: int, processes: int) -> None:
+    """Be all the agents."""
+    timers, dice, up, done = Timers(), random.Random(1), anyio.CapacityLimiter(50), list[str]()
+    auth, token = procctl.Auth(token_file=known), Path(known).read_text().split()[1]
+    async with anyio.create_task_group() as group:
+        group.start_soon(timers.run)
+        for number in range(agents):
+            group.start_soon(Agent(number, processes, timers, dice).run, url, auth, token, up, done)
+        while len(done) < agents:
+            await anyio.sleep(0.05)
+        print("all there", flush=True)
+
+
 async def _serve(place: str, known: str) -> None:
     async with procctl.Controller(listen=place, auth=procctl.Auth(token_file=known)) as controller:
         print(controller.urls[0], flush=True)
@@ -159,4 +170,7 @@ async def _serve(place: str, known: str) -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(_serve, *sys.argv[1:3])
+    if len(sys.argv) > 3:
+        anyio.run(_join, sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    else:
+        anyio.run(_serve, *sys.argv[1:3])

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import anyio
 
-from procctl import Controller
+from procctl import Controller, Reach
 from procctl.abc import Call, Caller, Pending
 from procctl.core import messages as m
 from procctl.core.digest import text_of
@@ -28,6 +28,8 @@ from procctl.wire.ledger import Called, Ledger
 __all__ = ["Figures", "simulate"]
 
 AGENT = Caller(name="virtual", identity="here", roles=frozenset({"owner"}))
+QUIET = Reach(silent_after=3600.0)
+"""The agents are made one after the other, and not heard meanwhile."""
 TICK = 0.01
 """Seconds between two looks at whose heartbeat is due."""
 PADDED = 200
@@ -146,7 +148,7 @@ def _resident() -> float:
 async def simulate(agents: int, processes: int, seconds: float) -> Figures:
     """That many agents with so many processes each, heard as often as the controller tells them to."""
     global _LATER
-    async with Controller() as controller, anyio.create_task_group() as group:
+    async with Controller(reach=QUIET) as controller, anyio.create_task_group() as group:
         waiting: list[Callable[[], None]] = []
         _LATER = waiting.append
         empty = _resident()

@@ -18,7 +18,7 @@ __all__ = ["Report"]
 
 
 class Report:
-    """One heartbeat at a time: what changes until it is answered goes into the next.
+    """One heartbeat at a time: what changes until it is answered goes into the next, unless somebody waits for it.
 
     Args:
         name: Of this host.
@@ -45,13 +45,13 @@ class Report:
         self._session: Session | None = None
         self._every = 0.0
         self._clock = 0
-        self._busy = False
+        self._flying = 0
 
     def begin(self, session: Session) -> None:
         """A new session."""
         self._session = session
         self._every = session.beat / 2
-        self._busy = False
+        self._flying = 0
         self._teller.begin()
         self._send()
         self._wind()
@@ -68,6 +68,11 @@ class Report:
             self._teller.deleted(uuid)
             self._send()
 
+    def flush(self) -> None:
+        """Somebody is about to be told that a process has come or gone: the controller is to know it before them."""
+        while self._teller.news and self._send(now=True):
+            pass
+
     def _wind(self) -> None:
         """Be heard again after a while; what was wound before is outdated."""
         self._clock += 1
@@ -81,18 +86,21 @@ class Report:
             self._send(quiet=True)
             self._wind()
 
-    def _send(self, quiet: bool = False) -> None:
+    def _send(self, quiet: bool = False, now: bool = False) -> bool:
         session = self._session
-        if session is None or session.gone.is_set() or self._busy or not (quiet or self._teller.pending):
-            return
-        self._busy = True
+        if session is None or session.gone.is_set() or not (quiet or self._teller.pending):
+            return False
+        if self._flying and not now:
+            return False
+        self._flying += 1
         call = Call(request=self._teller.beat(), caller=self._caller)
         session.submit(call).then(lambda reply: self._answered(session, reply))
+        return True
 
     def _answered(self, session: Session, reply: AnyReply) -> None:
         if session is not self._session:
             return
-        self._busy = False
+        self._flying -= 1
         if isinstance(reply, Heard):
             self._teller.heard(reply)
             self._told(session, reply)

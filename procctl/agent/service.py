@@ -209,6 +209,7 @@ class AgentService:
                 self.host.forget(key)
 
     def _answer(self, key: str, reply: AnyReply) -> None:
+        self.report.flush()
         waiting = self._waiting.pop(key, [])
         if key in self._sampled and isinstance(reply, Batch):
             self._sampled.discard(key)

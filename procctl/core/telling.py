@@ -39,6 +39,12 @@ class Teller:
         self._part = 0
         self._whole_from = 0
         self._wanted = True
+        self._news = False
+
+    @property
+    def news(self) -> bool:
+        """Whether a process has come or gone that was not told of: a command about it would not find its way."""
+        return self._news or bool(self._parts)
 
     @property
     def pending(self) -> bool:
@@ -54,11 +60,13 @@ class Teller:
     def changed(self, uuid: str) -> None:
         """This process is not as it was."""
         self._changed[uuid] = None
+        self._news = self._news or uuid not in self._told
 
     def deleted(self, uuid: str) -> None:
         """This process is no more."""
         self._changed.pop(uuid, None)
         self._gone[uuid] = None
+        self._news = True
         self._wanted = self._wanted or len(self._gone) > GONE
 
     def beat(self) -> Heartbeat:
@@ -75,7 +83,7 @@ class Teller:
 
     def _capture(self) -> None:
         """All as it is now. What is told of it later, though it was so already, does no harm."""
-        self._wanted = False
+        self._wanted = self._news = False
         items = self._items(None)
         self._changed.clear()
         self._gone.clear()
@@ -106,4 +114,5 @@ class Teller:
             self._digest += hashed - self._told.get(item.uuid, 0)
             self._told[item.uuid] = hashed
         self._digest &= MASK
+        self._news = self._news and bool(self._changed)
         return Heartbeat(beat=self._beat, items=items, gone=gone, digest=text_of(self._digest))

@@ -94,6 +94,23 @@ async def test_what_is_much_comes_in_parts(heartbeats):
     assert max(len(beat.items) for beat, _ in heartbeats) <= telling.PART
 
 
+async def test_what_was_added_is_known_before_its_adder_is_told(heartbeats, monkeypatch):
+    """Also while a heartbeat is under way that nobody has answered."""
+    async with Controller() as controller, Agent("a", join=controller) as agent:
+        await until(lambda: in_step(controller))
+        report = agent._engine.inner.report
+        for number in range(20):
+            report._send(quiet=True)
+            spec = ProcessSpec(name=f"web{number}", command=("true",), instances=250 if number == 0 else 1)
+            (process, *_) = await controller.add(spec, hostname="a", start=False)
+            assert (await controller.processes(uuid=process.uuid, stats=False))[0].name == process.name
+            report._send(quiet=True)
+            await controller.delete(uuid=process.uuid)
+            assert process.uuid not in controller.registry.hosts["a"].items
+        await until(lambda: in_step(controller) and report._flying == 0)
+    assert not any(answer.want for _, answer in heartbeats)
+
+
 async def test_the_pace_is_told_and_kept(monkeypatch, heartbeats):
     monkeypatch.setattr(pace, "PER_SECOND", 4)
     async with Controller() as controller, Agent("a", join=controller) as a, Agent("b", join=controller):

@@ -75,6 +75,14 @@ def test_a_start_under_way_is_joined(phase):
     assert (phase, (*before.starts, "k-again"), True) == (p.phase, p.starts, p.wanted)
 
 
+def test_what_somebody_starts_does_not_wait_for_its_turn():
+    p, _ = told(alive(P.BACKOFF), ev.TimerFired("backoff", alive(P.BACKOFF).timer), ev.Queued("u#2", "not its turn"))
+    assert (p.again, p.why.text) == (True, "not its turn")
+    q, effects = told(p, AGAIN)
+    assert ([ev.Withdraw("u#2"), ev.AskPermission("u#3")], q.again) == (effects, False)
+    assert q.starts == ("k-again",)
+
+
 def test_a_start_does_not_wait_for_the_back_off():
     p, effects = told(alive(P.BACKOFF), AGAIN)
     assert [ev.AskPermission("u#2"), ev.Changed()] == effects
