@@ -261,6 +261,10 @@ class Fleet:
         """No to one of them."""
         self._call(lambda: self._fleet.deny(approval, reason))
 
+    def free(self, slot: str, hostname: str = "") -> None:
+        """Say that what holds a slot has ended, on one's own word; see `procctl.Fleet.free`."""
+        self._call(lambda: self._fleet.free(slot, hostname))
+
     def hosts(self, hostname: str = "") -> tuple[HostInfo, ...]:
         """The agents that are known; an agent knows itself."""
         return self._call(lambda: self._fleet.hosts(hostname))

@@ -258,8 +258,9 @@ class Census:
                 self._unled[who.uuid] = who.pid, who.start
 
     def _leads(self, who: Kin) -> bool:
-        """Whether whoever is in the group or session of this number belongs to this one, which has ended."""
-        if self._unled.get(who.uuid) == (who.pid, who.start):
+        """Whether whoever is in the group or session of this number belongs to this one, which has ended. Number 0 is
+        that of no process: of kernel threads, and of what came here from another pid namespace."""
+        if who.pid <= 1 or self._unled.get(who.uuid) == (who.pid, who.start):
             return False
         owner = facts_of(who.pid)
         return owner is None or owner.started == who.start
@@ -361,6 +362,9 @@ class Census:
                 seen.gone = True
                 continue
             facts, lineage = entry
+            if pid == 1 or facts.flags & KERNEL:  # never anybody's
+                self._known[pid] = entry
+                continue
             if self.spared and (self.spared.get(pid) == facts.started or facts.session in self.spared):
                 continue
             place = pid, facts.started
@@ -409,11 +413,11 @@ def _portable(kin: list[Kin], ours: set[int]) -> dict[str, list[Stray]]:
     import psutil
 
     found: dict[str, list[Stray]] = {}
-    by_pid = {who.pid: who for who in kin if not _lives(who.pid)}  # else the number has a new owner
+    by_pid = {who.pid: who for who in kin if who.pid > 1 and not _lives(who.pid)}  # else it has a new owner
     by_uuid = {who.uuid: who for who in kin}
     seen = {pid: who for who in kin for pid, _ in who.seen}
     for process in psutil.process_iter():
-        if process.pid in ours or process.pid == os.getpid():
+        if process.pid in ours or process.pid in (0, 1, os.getpid()):
             continue
         try:
             group, session = os.getpgid(process.pid), os.getsid(process.pid)

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -26,6 +27,7 @@ from attrs import frozen
 from . import keeper
 from .agent import OnExit
 from .features import Features
+from .identity import start_of
 
 if TYPE_CHECKING:
     from ..aio.poller import Poller
@@ -84,8 +86,8 @@ class Keeping:
     def __init__(
         self, epoch: str, on_exit: OnExit, folder: Path | None, features: Features, living: Callable[[], list[Thing]]
     ) -> None:
-        self.pid = 0
-        """Of what has to be reaped here: the keeper's parent, which ends as soon as it has begun; or 0."""
+        self.parents: dict[int, int] = {}
+        """What has to be reaped here: the parents of keepers, which end as soon as those have begun; pid and start."""
         self.usable = features.keeper
         self.holds = on_exit == "keep"
         """Whether things are held until they are dropped."""
@@ -107,8 +109,8 @@ class Keeping:
             return
         self._poller, self._attached = poller, sock.fileno()
         poller.add(sock.fileno(), lambda closed: self._heard(sock, watch))
-        if self.pid:
-            watch.add(self.pid, None, self._reaped)
+        for pid, start in self.parents.items():
+            watch.add(pid, None, partial(self._reaped, pid), start)
 
     def _heard(self, sock: socket.socket, watch: Watch) -> None:
         """It has nothing to say by itself, so this is its end."""
@@ -120,8 +122,8 @@ class Keeping:
         if self._poller is not None:
             self.attach(self._poller, watch)
 
-    def _reaped(self, end: object) -> None:
-        self.pid = 0
+    def _reaped(self, pid: int, end: object) -> None:
+        self.parents.pop(pid, None)
 
     def _detach(self) -> None:
         if self._poller is not None and self._attached >= 0:
@@ -196,7 +198,7 @@ class Keeping:
                 logger.error(text, sys.executable, error.strerror)
                 return
         popen.returncode = 0  # reaped by whoever is told of `pid`
-        self.pid = popen.pid
+        self.parents[popen.pid] = start_of(popen.pid)
 
     def _ends(self, stack: contextlib.ExitStack) -> tuple[int, int | None]:
         """Where the next agent comes to, and where the keeper's words go."""
@@ -298,17 +300,18 @@ class Keeping:
         """The agent ends in an orderly way. The keeper ends too, unless it has something to hold."""
         self._detach()
         sock, self._sock = self._sock, None
-        if sock is None:
-            return
-        with contextlib.suppress(OSError):
-            sock.sendall(b"bye")
-            sock.setblocking(False)
-            with anyio.move_on_after(_PATIENCE):
-                await anyio.wait_readable(sock)
-        sock.close()
-        if self.pid:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(self.pid, 0)
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.sendall(b"bye")
+                sock.setblocking(False)
+                with anyio.move_on_after(_PATIENCE):
+                    await anyio.wait_readable(sock)
+            sock.close()
+        for pid, start in self.parents.items():
+            if start_of(pid) == start:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, 0)
+        self.parents.clear()
 
 
 def _received(sock: socket.socket) -> list[Thing]:

@@ -54,7 +54,7 @@ from ..core.messages import (
 )
 from ..core.process import Process
 from ..core.records import Item
-from ..core.states import RESTING, Phase, State
+from ..core.states import Phase, State
 from ..core.value import evolve
 from ..core.watchdog import seen
 from ..errors import Refused
@@ -110,7 +110,7 @@ class AgentService:
         self.guard = Guard(name, boot_id(), epoch, ground.terms)
         later = timers.after if joined else None
         self.asking = Asking(name, self.guard, top, ground.now, self.feed, self._keep, later)
-        self._sweep = Sweep(tools.census, timers.after, self.asking.release)
+        self._sweep = Sweep(tools.census, timers.after, self.asking.release, self._idle)
         self._lane: Lane[HostOut] = Lane(self._perform)
         self._timeline = Timeline(epoch)
         self._stats = Stats(tools.features)
@@ -189,8 +189,11 @@ class AgentService:
         process = self.host.processes.get(uuid)
         if process is not None and process.token == token:
             self.feed(uuid, ev.StopAsked("", by, None, True))
-        elif process is None or process.phase in RESTING:
+        else:
             self._sweep.begin(uuid, token)
+
+    def _idle(self, uuid: str) -> bool:
+        return uuid not in self.host.processes or self.host.processes[uuid].idle
 
     def _passing_key(self) -> str:
         self._passing += 1

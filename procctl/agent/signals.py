@@ -54,7 +54,7 @@ def send(ident: Ident, pidfd: int | None, number: int, child: bool = True) -> No
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if pidfd is not None:
             signal.pidfd_send_signal(pidfd, number)
-        elif is_there(ident, None, child):
+        elif ident.pid > 1 and is_there(ident, None, child):
             os.kill(ident.pid, number)
 
 
@@ -63,5 +63,5 @@ def send_group(ident: Ident, pidfd: int | None, number: int, features: Features,
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if pidfd is not None and features.pidfd_group:
             signal.pidfd_send_signal(pidfd, number, None, PIDFD_GROUP)
-        elif is_there(ident, pidfd, child):
+        elif ident.pid > 1 and is_there(ident, pidfd, child):  # 0 would be our own group
             os.killpg(ident.pid, number)

@@ -17,11 +17,23 @@ QUIET = 1.5
 
 
 class Sweep:
-    """Args: census: Finds what carries marks. after: Calls later. swept: Told of a lease on which nothing is left."""
+    """Looks for what is left of processes that do not run.
+
+    Args:
+        census: Finds what carries marks.
+        after: Calls later.
+        swept: Told of a lease on which nothing is left.
+        idle: Whether nothing of a process runs, as far as this run of the agent knows: else its marks are its own.
+    """
 
     def __init__(
-        self, census: Census, after: Callable[[float, Callable[[], None]], None], swept: Callable[[str, int], None]
+        self,
+        census: Census,
+        after: Callable[[float, Callable[[], None]], None],
+        swept: Callable[[str, int], None],
+        idle: Callable[[str], bool],
     ) -> None:
+        self._idle = idle
         self._census = census
         self._after = after
         self._swept = swept
@@ -29,7 +41,7 @@ class Sweep:
 
     def begin(self, uuid: str, token: int) -> None:
         """Look for what belongs to that process, and end it. Twice is fine."""
-        if token not in self._busy:
+        if token not in self._busy and self._idle(uuid):
             self._busy.add(token)
             self._look(Kin(uuid, -1), token, 0)
 
@@ -54,6 +66,9 @@ class Sweep:
         self._census.ask(kin, lambda strays: self._looked(kin, token, quiet, strays))
 
     def _looked(self, kin: Kin, token: int, quiet: int, strays: tuple[Stray, ...]) -> None:
+        if not self._idle(kin.uuid):
+            self._busy.discard(token)
+            return
         for stray in strays:
             self._census.signal(kin, stray.pid, signal.SIGKILL)
         quiet = 0 if strays else quiet + 1

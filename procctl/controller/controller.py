@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
+import anyio
 from attrs import evolve
 
 from ..abc import (
@@ -93,6 +94,9 @@ from .outputs import Outputs, onward_of
 from .turnstile import Turnstile
 
 __all__ = ["Controller"]
+
+_WRITING = 5.0
+"""Seconds for what was decided to be put down when the controller ends."""
 
 
 class Controller(Fleet):
@@ -216,6 +220,9 @@ class Controller(Fleet):
         self._outputs.changed()
         await self._reception.close()
         if self._journal is not None:
+            with anyio.move_on_after(_WRITING):
+                while self.door.busy:
+                    await anyio.sleep(_WRITING / 1000)
             await in_thread(self._journal.close)
 
     @property

@@ -132,11 +132,14 @@ class Gate:
             for rid in [rid for rid in self._over if rid.startswith(f"{hostname}/")]:
                 del self._over[rid]
         self._runs[hostname] = run
-        told = {self.book.number(hostname, lease.token) for lease in inventory.leases}
+        booted = {lease.token for lease in self.book.of_host(hostname) if inventory.booted(lease)}
+        told = {self.book.number(hostname, lease.token) for lease in inventory.leases} - booted
         gone = [lease for lease in self.book.of_host(hostname) if lease.token not in told and inventory.denies(lease)]
         left = [lease for lease in self.book.of_host(hostname) if lease.token not in told and lease not in gone]
         out: list[GateOut] = [Revoke(lease, "") for lease in left if lease.run != run]  # it may find what is left of it
         for lease in inventory.leases:
+            if self.book.number(hostname, lease.token) in booted:
+                continue  # its agent is about to find out
             out += self._told(evolve(lease, hostname=hostname, run=run, boot=inventory.boot or lease.boot), now)
         return out + self._end(gone, now)
 

@@ -33,7 +33,7 @@ from .value import Value, evolve
 __all__ = ["Feed", "Guard", "GuardOut", "Hold", "Keep", "Said", "Say"]
 
 _STAMPS = 256
-"""Renewals whose times are remembered."""
+"""Renewals whose times are remembered, and so many numbers that were disowned."""
 _AGAIN = 2.0
 """Seconds after which it is said again that a lease is over."""
 
@@ -125,6 +125,7 @@ class Guard:
         self._over: dict[str, tuple[int, int]] = {}  # by slot
         self._asked: dict[str, Permit] = {}
         self._grace: dict[str, float] = {}
+        self._burnt: OrderedDict[int, None] = OrderedDict()
         self._exits: dict[int, tuple[LeaseExited, float]] = {}
         self._stamps: OrderedDict[float, None] = OrderedDict()
         self._next = 0.0
@@ -178,7 +179,12 @@ class Guard:
         """Nothing of what ran on this lease is left."""
         hold = self.holds.get(uuid)
         if hold is None or hold.token != token:
-            return [] if token == 0 else self._give_back(LeaseExited(token=token), now)
+            if token == 0:
+                return []
+            self._burnt[token] = None  # should its grant still be under way, it comes to nothing
+            if len(self._burnt) > _STAMPS:
+                self._burnt.popitem(last=False)
+            return self._give_back(LeaseExited(token=token), now)
         del self.holds[uuid]
         self._close(hold.slot, (hold.epoch, token))
         kept: list[GuardOut] = [Keep(uuid, None)]
@@ -254,6 +260,7 @@ class Guard:
             asked
             and not stale
             and hold is None
+            and grant.token not in self._burnt
             and (grant.asked == permit.asked or grant.asked in self._stamps)
             and number > max(self._floor, self._over.get(slot, (0, 0)))
             and (until is None or now.boot < until)

@@ -163,13 +163,17 @@ class Inventory(Value):
         """Whether it says for certain that it does not ask this any more."""
         return run != self.run or (asked < self.asked and rid not in self.rids)
 
+    def booted(self, lease: Lease) -> bool:
+        """Whether the machine was booted since, so that nothing is left, whoever still believes otherwise."""
+        return bool(lease.boot and self.boot) and lease.boot != self.boot
+
     def denies(self, lease: Lease) -> bool:
         """Whether it says for certain that nothing runs on a lease which is not among its own, nor ever will.
 
         It says so of what it had asked for before, if it does not ask for it any more. Of an earlier run's it says so
         only if it knows them, or if the machine was booted since.
         """
-        if lease.boot and self.boot and lease.boot != self.boot:
+        if self.booted(lease):
             return True
         if lease.run == self.run:
             return lease.asked < self.asked and lease.rid not in self.rids

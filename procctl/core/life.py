@@ -117,6 +117,11 @@ class Process(Value):
     spoke: float = 0.0
     mute: float | None = None
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing of it runs, nor is about to."""
+        return not (self.pid or self.token or self.phase in (P.STARTING, P.EMPTYING))
+
 
 Step = tuple[Process, list[Effect]]
 

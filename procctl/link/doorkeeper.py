@@ -110,6 +110,11 @@ class Doorkeeper:
         for lease, by in self.gate.revoking(inventory.hostname):
             self._revoke(lease, by)
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is being put down."""
+        return self._writing
+
     # performing -------------------------------------------------------------------------------------------------
 
     def perform(self, outs: Sequence[GateOut | Callable[[], None]]) -> None:

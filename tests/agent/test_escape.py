@@ -1,5 +1,6 @@
 """Descendants that leave their process are found, ended, and reported by name and pid."""
 
+import os
 import time
 
 import pytest
@@ -7,6 +8,8 @@ from helpers import DEADLINE, alive, deadline, finished, sh, texts
 
 from procctl import Agent, State, StopSpec, ready
 from procctl.agent import census
+from procctl.agent.census import Census, Kin
+from procctl.agent.features import probe
 
 pytestmark = pytest.mark.anyio
 
@@ -129,6 +132,14 @@ async def test_an_agent_below_an_agent_ends_only_its_own():
             two = await inner.start("web", ["sleep", "1000"])
             await one.stop()
             assert (alive(two.pid), (await two.refresh()).state) == (True, "running")
+
+
+@pytest.mark.parametrize("number", [0, -1, 1])
+async def test_what_has_no_number_of_its_own_claims_nobody_by_one(number):
+    """Kernel threads, and what came from another pid namespace, are in group and session 0."""
+    census = Census(probe(), lambda: ())
+    seen = census._pass([Kin("none", number)], [int(entry) for entry in os.listdir("/proc") if entry.isdecimal()])
+    assert seen.found == {}
 
 
 def test_an_empty_environment_is_told_from_one_that_is_not_there_yet():

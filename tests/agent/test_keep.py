@@ -6,10 +6,12 @@ import signal
 import sqlite3
 import time
 
+import anyio
+import anyio.to_thread
 import pytest
 from helpers import DEADLINE, SLEEP, alive, becomes, deadline, descriptors, sh, until
 
-from procctl import Agent, ready
+from procctl import Agent, StopSpec, ready
 from procctl.agent.features import Features, probe
 from procctl.agent.ground import Ground
 from procctl.errors import BadConfig
@@ -148,6 +150,26 @@ async def test_output_goes_on_where_it_was(place, anyio_backend):
             await agent.stop_all()
 
 
+async def test_uptime_and_cursors_go_on(place):
+    """A cursor that the first agent gave means the same bytes to the next."""
+    os.mkfifo(place / "go")
+    command = sh("echo one; read x < go; echo two; exec sleep 1000")
+    async with Agent("here", **keeping(place)) as agent:
+        with deadline():
+            web = await agent.start("web", command, cwd=str(place), ready=ready.log("one"))
+            async with web.logs() as lines:
+                cursor = (await anext(lines)).cursor
+            begun = agent._engine.inner.host.processes[web.uuid].started
+    async with Agent("here", **keeping(place)) as agent:
+        with deadline():
+            web = await agent.process("web")
+            await anyio.to_thread.run_sync((place / "go").write_text, "x\n")
+            async with web.logs(follow=True, since=cursor) as lines:
+                assert (await anext(lines)).text == "two"
+            assert agent._engine.inner.host.processes[web.uuid].started == begun
+            await agent.stop_all()
+
+
 async def test_restarts_go_on(place, anyio_backend):
     """One that was restarted is restarted again, with its count; one that waited for it goes on waiting."""
     spec = {"policy": "always", "delay": (0.01, 0.01), "jitter": 0.0}
@@ -178,6 +200,24 @@ async def test_a_stop_under_way_goes_on(place, anyio_backend):
             assert web.item.detail in ("stopping", "emptying", "exited")
             await web.wait("stopped")
             assert not alive(pid)
+
+
+async def test_an_emptying_under_way_goes_on_and_ends_only_what_is_its_own(place):
+    stray = "(setsid sh -c 'trap \"\" TERM; echo $$ > pid; exec sleep 1000' &); while ! [ -s pid ]; do sleep 0.01; done"
+    spec = StopSpec(steps=(("SIGTERM", 1.0),))
+    async with Agent("here", **keeping(place)) as agent:
+        with deadline():
+            command = sh(f"{stray}; echo up; exec sleep 1000")
+            web = await agent.start("web", command, cwd=str(place), ready=ready.log("up"), stop=spec)
+            await web.stop(until="accepted")
+            await becomes(web, lambda item: item.detail == "emptying" and "still alive" in item.why.text)
+    async with Agent("here", **keeping(place)) as agent:
+        with deadline():
+            web = await agent.process("web")
+            assert web.item.detail == "emptying"
+            await web.wait("stopped")
+            assert [s.pid for s in web.exit.escaped] == [int((place / "pid").read_text())]
+            assert not alive(web.exit.escaped[0].pid)
 
 
 async def test_what_was_deleted_stays_deleted(place):

@@ -64,7 +64,7 @@ def test_other_things_of_the_same_program_go_on(tmp_path):
 
 async def settled(agent):
     """The pids of its keepers, when they have begun."""
-    await until(lambda: agent._engine._tools.keeping.pid == 0)
+    await until(lambda: agent._engine._tools.keeping.parents == {})
     return keepers(agent._engine._epoch)
 
 

@@ -83,6 +83,8 @@ def test_the_whole_face(backend):
             assert [type(event) for event in events] == [Snapshot]
         agent.delete("web")
         assert agent.processes() == []
+        with pytest.raises(Refused, match="an agent does not answer"):  # a controller does
+            agent.free("nothing")
 
 
 def test_one_is_let_go_and_taken_back(backend):

@@ -233,6 +233,14 @@ def test_what_does_not_run_on_it_does_not_release_it():
     assert [] == guard.release("v", 0, at())
 
 
+def test_what_was_disowned_before_its_grant_has_come_is_not_started():
+    """Seed 9 of the simulation: it was to be stopped before it was known."""
+    guard = Guard("a", "b1", "e1", TERMS)
+    permit = ask(guard)
+    guard.release("u", 1, at())
+    assert [ev.Lapsed("u#1")] == fed(guard.answered(permit, grant(permit), at()))
+
+
 # another run --------------------------------------------------------------------------------------------------------
 
 

@@ -275,6 +275,14 @@ def test_even_a_strict_lease_ends_with_the_boot():
     assert [Strike(1)] == g.adopt(inventory(run="e2", boot="b2"), at())
 
 
+def test_what_an_agent_believes_to_hold_from_another_boot_is_over():
+    """Seed 6503 of the simulation: it says so before it has looked."""
+    g = gate()
+    given = held(g, level="strict")
+    assert [Strike(1)] == g.adopt(inventory(run="e2", boot="b2", leases=[given]), at())
+    assert {} == g.leases
+
+
 def test_what_is_known_to_be_over_has_to_end():
     g = gate(born=7)
     late = lease(5, epoch=7, ttl=30.0)

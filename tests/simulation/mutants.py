@@ -55,7 +55,7 @@ def made(mistake):
 # the agent's times ----------------------------------------------------------------------------------------------
 
 
-@mutant(Guard, "_granted", first=33)
+@mutant(Guard, "_granted", first=8)
 def lease_counted_from_the_receipt(original):
     def granted(self, permit, grant, now):
         self._stamp(now)
@@ -78,17 +78,17 @@ def no_margin_for_drift(original):
     return lambda self, ttl: ttl - self.wake - self.kill
 
 
-@mutant(Terms, "hold", first=14)
+@mutant(Terms, "hold", first=1)
 def no_margin_for_the_kill(original):
     return lambda self, ttl: (1 - self.drift) * (ttl / (1 + self.drift) - self.wake)
 
 
-@mutant(Terms, "hold", first=14)
+@mutant(Terms, "hold", first=1)
 def no_margin_for_waking_late(original):
     return lambda self, ttl: (1 - self.drift) * (ttl / (1 + self.drift) - self.kill)
 
 
-@mutant(Guard, "_granted", first=9)
+@mutant(Guard, "_granted", first=35)
 def a_grant_that_is_late_is_accepted(original):
     def granted(self, permit, grant, now):
         if grant.ttl and now.boot >= grant.asked + self.terms.hold(grant.ttl):
@@ -104,7 +104,7 @@ def question_of(guard, permit):
     return next((asked for asked in guard._asked.values() if asked.uuid == permit.uuid), permit)
 
 
-@mutant(Guard, "_granted", first=74)
+@mutant(Guard, "_granted", first=228)
 def a_grant_of_an_earlier_question_is_accepted(original):
     def granted(self, permit, grant, now):
         self._stamp(evolve(now, boot=grant.asked))
@@ -113,7 +113,7 @@ def a_grant_of_an_earlier_question_is_accepted(original):
     return granted
 
 
-@mutant(Guard, "_granted", first=74)
+@mutant(Guard, "_granted", first=239)
 def a_number_that_is_over_is_accepted(original):
     def granted(self, permit, grant, now):
         if (grant.epoch, grant.token) <= self._over.get(permit.slot, (0, 0)):

@@ -17,7 +17,7 @@ from ...core.messages import Add, AnyReply, LeaseExited, LeaseRenew, LeaseRevoke
 from ...core.process import Process
 from ...core.records import Stray
 from ...core.specs import ProcessSpec
-from ...core.states import RESTING, Phase
+from ...core.states import Phase
 from .kernel import Keeper, Kernel, Run
 from .network import Wire
 from .world import Clock, Crash, World
@@ -126,7 +126,7 @@ class Agent:
         self.guard = Guard(machine.name, machine.boot, self.run, machine.kernel.terms)
         self.wire = machine.wire(self)
         self.asking = Asking(machine.name, self.guard, self.wire, machine.clock.now, self.feed, self._keep, self.later)
-        self._sweep = Sweep(self, self.later, self.asking.release)  # type: ignore[arg-type]
+        self._sweep = Sweep(self, self.later, self.asking.release, self._idle)  # type: ignore[arg-type]
         self._lane: Lane[HostOut] = Lane(self._perform)
         self._runs: dict[str, Run] = {}
         self._forking: dict[str, Callable[[], Run]] = {}
@@ -211,8 +211,11 @@ class Agent:
         process = self.host.processes.get(uuid)
         if process is not None and process.token == token:
             self._guarded(lambda: self.feed(uuid, ev.StopAsked("", "gate", None, True)))
-        elif process is None or process.phase in RESTING:
+        else:
             self._guarded(lambda: self._sweep.begin(uuid, token))
+
+    def _idle(self, uuid: str) -> bool:
+        return uuid not in self.host.processes or self.host.processes[uuid].idle
 
     # performing ---------------------------------------------------------------------------------------------------
 
