@@ -91,6 +91,7 @@ def _connected(found: list[dict[str, Any]]) -> str:
         "command p50, ms",
         "p99, ms",
     )
+    head += ("look p50, ms", "p99, ms")
     rows = [
         (
             f["scheme"],
@@ -101,6 +102,8 @@ def _connected(found: list[dict[str, Any]]) -> str:
             f"{f['cpu_share']:.0%}",
             number(f["p50_ms"]),
             _in_time(f["p99_ms"]),
+            number(f["look_p50_ms"]),
+            _in_time(f["look_p99_ms"]),
         )
         for f in found
     ]

@@ -49,6 +49,8 @@ class Connected(NamedTuple):
     cpu_share: float
     p50_ms: float
     p99_ms: float
+    look_p50_ms: float
+    look_p99_ms: float
     commands: int
 
 
@@ -109,7 +111,7 @@ async def measure(scheme: str, agents: int, processes: int, seconds: float) -> C
 async def _measure(
     scheme: str, url: str, known: str, token: str, pid: int, agents: int, processes: int, seconds: float
 ) -> Connected:
-    dice, latencies = random.Random(1), []
+    dice, latencies, looks = random.Random(1), list[float](), list[float]()
     empty, begin = _statm(pid), perf_counter()
     command = [sys.executable, __file__, url, known, str(agents), str(processes)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
@@ -130,11 +132,14 @@ async def _measure(
                         asked = perf_counter()
                         await fleet.stop("worker-0", hostname=host)
                         latencies.append(perf_counter() - asked)
+                        asked = perf_counter()
+                        await fleet.processes(hostname=host, stats=False)
+                        looks.append(perf_counter() - asked)
                         await anyio.sleep(0.02)
         finally:
             child.kill()
     every = 2.5 * 0.9  # with what of it is by chance
-    cuts = quantiles(latencies, n=100)
+    cuts, looked = quantiles(latencies, n=100), quantiles(looks, n=100)
     return Connected(
         scheme=scheme,
         agents=agents,
@@ -146,6 +151,8 @@ async def _measure(
         cpu_share=used / took,
         p50_ms=cuts[49] * 1e3,
         p99_ms=cuts[98] * 1e3,
+        look_p50_ms=looked[49] * 1e3,
+        look_p99_ms=looked[98] * 1e3,
         commands=len(latencies),
     )
 

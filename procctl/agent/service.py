@@ -23,6 +23,7 @@ from ..core.host import (
     Vanished,
     item_of,
 )
+from ..core.life import left_by_another
 from ..core.messages import (
     Add,
     Adopt,
@@ -345,7 +346,7 @@ class AgentService:
         """A process that an earlier agent has recorded."""
         self._restoring = True
         try:
-            self._lane.decide(lambda: self.host.restore(process))
+            self._lane.decide(lambda: self.host.restore(left_by_another(process)))
         finally:
             self._restoring = False
         until, ttl = self.deadlines.get(process.uuid, (None, 0.0))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, MutableMapping, Sequence
 from time import time
 
+import anyio
+
 from ..core.events import Now
 from ..core.messages import AnyEvent, Heard, Heartbeat, StateChanged
 from ..core.pace import Pace, step
@@ -18,6 +20,8 @@ __all__ = ["Attendance"]
 
 MISSED = 3
 """Heartbeats."""
+AT_ONCE = 100
+"""Hosts that are found to be silent in one turn of the loop, so that others get theirs where half a fleet is."""
 
 
 class Attendance:
@@ -65,7 +69,7 @@ class Attendance:
         self._step = step(len(self._links))
         self._seldom = max(self._seldom, link.often)
         self._happened(self._registry.joined(link.host, about, now.wall))
-        self._silence.heard(link.host, now.boot)
+        self._silence.heard(link.host, anyio.current_time())
         if not self._sweeping:
             self._sweeping = True
             self._later(self._limit / MISSED, self._sweep)
@@ -123,20 +127,21 @@ class Attendance:
         return self._reach.silent_after or MISSED * self.pace(self._seldom).every
 
     def _sweep(self) -> None:
-        limit, now = self._limit, self._now()
-        for host in self._silence.since(now.boot - limit):
+        limit, now = self._limit, anyio.current_time()  # the clock of links: a machine that slept has lost nobody
+        overdue = self._silence.since(now - limit)
+        for host in overdue[:AT_ONCE]:
             link = self._links[host]
             told = self._registry.hosts[host].whole
             if not link.often or (not told and link.session.silent < limit):  # it has promised no heartbeats
-                self._silence.heard(host, now.boot)
+                self._silence.heard(host, now)
                 continue
             self._silence.forget(host)
-            self._happened(self._registry.silence(host, now.wall))
+            self._happened(self._registry.silence(host, time()))
             if self._reach.on_silent == "end":
                 link.session.end(f"nothing has come for {link.session.silent:.1f} s")
         self._sweeping = bool(self._links)
         if self._sweeping:
-            self._later(max(0.01, limit / MISSED), self._sweep)
+            self._later(0.0 if len(overdue) > AT_ONCE else max(0.01, limit / MISSED), self._sweep)
 
     def _forget(self, host: str, lost: float) -> None:
         record = self._registry.hosts.get(host)

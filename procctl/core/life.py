@@ -8,9 +8,9 @@ from .events import Effect, Now
 from .records import ExitRecord, Ident, Stray, Why
 from .specs import ProcessSpec
 from .states import Phase
-from .value import Value
+from .value import Value, evolve
 
-__all__ = ["Process", "Step", "why"]
+__all__ = ["Process", "Step", "left_by_another", "why"]
 
 P = Phase
 
@@ -121,6 +121,11 @@ class Process(Value):
     def idle(self) -> bool:
         """Whether nothing of it runs, nor is about to."""
         return not (self.pid or self.token or self.phase in (P.STARTING, P.EMPTYING))
+
+
+def left_by_another(p: Process) -> Process:
+    """As an earlier agent has recorded it: who waited for answers then does so no more."""
+    return evolve(p, starts=("",) if p.starts else (), stops=("",) if p.stops else (), questions=())
 
 
 Step = tuple[Process, list[Effect]]

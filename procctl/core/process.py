@@ -371,8 +371,7 @@ def _watched(p: Process, serial: int, now: Now) -> Step:
 
 
 def _resumed(p: Process, event: Resumed, now: Now) -> Step:
-    """What an earlier agent has left, from its records: who waited for answers then does so no more."""
-    p = evolve(p, starts=("",) if p.starts else (), stops=("",) if p.stops else (), questions=())
+    """What an earlier agent has left, from its records (`left_by_another`)."""
     match p.phase:
         case P.STARTING if event.pid:
             return _spawned(p, Spawned(event.pid), now)

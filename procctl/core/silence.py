@@ -8,7 +8,7 @@ __all__ = ["Silence"]
 
 
 class Silence:
-    """Instants are of a clock that never jumps (`Now.boot`)."""
+    """Instants are of a clock that never jumps."""
 
     def __init__(self) -> None:
         self._last: OrderedDict[str, float] = OrderedDict()

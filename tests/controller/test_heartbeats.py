@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from contextlib import AsyncExitStack
 
 import anyio
 import pytest
@@ -9,6 +10,7 @@ from helpers import until
 
 from procctl import Agent, Controller, ProcessSpec, Reach
 from procctl.agent import links
+from procctl.controller import attendance
 from procctl.controller.attendance import Attendance
 from procctl.core import pace, telling
 from procctl.core.pace import Pace
@@ -235,6 +237,29 @@ async def test_an_agent_that_hangs_is_silent_and_then_lost_and_comes_back(place)
                 await _comes_to(controller, ("notstarted", "registered"))
             finally:
                 child.kill()
+
+
+async def test_many_that_are_silent_are_found_a_few_at_a_time(monkeypatch):
+    monkeypatch.setattr(attendance, "AT_ONCE", 2)
+    async with Controller() as controller:
+        turns = []
+        original = controller._attendance._registry.silence
+        monkeypatch.setattr(
+            controller.registry, "silence", lambda host, wall: turns.append(host) or original(host, wall)
+        )
+        async with AsyncExitStack() as stack:
+            for name in "abcde":
+                await stack.enter_async_context(Agent(name, join=controller))
+            await until(lambda: all(in_step(controller, name) for name in "abcde"))
+            later = []
+            monkeypatch.setattr(controller._attendance, "_later", lambda after, call: later.append(after))
+            for name in "abcde":
+                controller._attendance._silence.heard(name, -1e9)
+            found = []
+            for _ in range(3):
+                controller._attendance._sweep()
+                found.append(len(turns))
+            assert (found, [after > 0 for after in later]) == ([2, 4, 5], [False, False, True])
 
 
 async def test_a_silent_agent_comes_back_over_another_link_where_that_is_the_policy(place):

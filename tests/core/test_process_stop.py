@@ -3,6 +3,7 @@
 import pytest
 
 from procctl.core import events as ev
+from procctl.core.life import left_by_another
 from procctl.core.process import RESEND_KILL
 from procctl.core.specs import StopSpec
 from procctl.core.states import RESTING, Phase
@@ -272,3 +273,14 @@ def test_a_kill_is_final_whatever_the_restart_policy():
 def test_uptime_is_counted_from_the_spawn():
     p = after(after(process(), START, GRANTED, SPAWNED, now=at(1)), STOP, CLEAN, EMPTY, now=at(8))
     assert p.exit.uptime == 7.0
+
+
+# under another agent ----------------------------------------------------------------------------------------------
+
+
+def test_a_stop_that_comes_before_it_is_known_whether_it_was_spawned_is_answered():
+    """Who had asked the earlier agent is there no more; who asks this one is told."""
+    p = after(left_by_another(after(process(admission=False), START)), STOP)
+    assert (p.phase, p.starts, p.stops) == (P.STARTING, (), ("k-stop",))
+    resumed, effects = told(p, ev.Resumed())
+    assert (resumed.phase, ev.Settle("k-stop") in effects) == (P.REGISTERED, True)

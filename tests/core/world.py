@@ -6,6 +6,7 @@ It holds its own books of tokens, keys, timers and spawns, and checks the machin
 from collections import Counter
 
 from procctl.core import events as ev
+from procctl.core.life import left_by_another
 from procctl.core.process import Process, step
 from procctl.core.states import RESTING, TABLE, Phase
 
@@ -103,6 +104,7 @@ class World:
             self.spawning, self.spawns = 0, self.spawns + 1
             self.pid = 1000 + self.spawns
         self.spawning = 0
+        self.process = left_by_another(p)
         self.feed(ev.Resumed(self.pid))
 
     def ring(self, index):
