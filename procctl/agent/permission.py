@@ -103,9 +103,9 @@ class Permission:
         self._used = True
         self._came = anyio.Event()
         self._service = engine.inner
-        self._body, pending = self._service.own(self._spec, self)
+        self._body = self._service.itself(self)
         try:
-            _raise_refusal(await pending.wait())
+            _raise_refusal(await self._service.own(self._spec, self._body).wait())
             if self.why:
                 raise self.loss()
         except BaseException:

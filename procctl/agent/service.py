@@ -173,16 +173,20 @@ class AgentService:
         """See `procctl.abc.Service.stream`."""
         return self._stream(request)
 
-    def own(self, spec: ProcessSpec, bearer: Bearer) -> tuple[Itself, Pending]:
-        """This program wants to run as a process of its own. The answer is that of a start."""
+    def itself(self, bearer: Bearer) -> Itself:
+        """A body for this program, which `own` begins."""
         uuid = uuid_of(ident_of(os.getpid()), self._ground.rng)
-        body = self.hands.itself[uuid] = Itself(uuid, lambda: self.host.processes[uuid], self.feed, bearer)
-        key, pending = self._passing_key(), Pending()
+        return Itself(uuid, lambda: self.host.processes[uuid], self.feed, bearer)
+
+    def own(self, spec: ProcessSpec, body: Itself) -> Pending:
+        """This program wants to run as a process of its own. The answer is that of a start."""
+        uuid, key, pending = body.uuid, self._passing_key(), Pending()
+        self.hands.itself[uuid] = body
         self._waiting[key] = [pending]
         pending.give_up = lambda: self._forget(key, pending)
         self._lane.decide(lambda: self.host.own(key, spec, uuid, str(LOCAL), self._ground.now()))
         self.hands.itself.pop(uuid, None)
-        return body, pending
+        return pending
 
     def later(self, call: Callable[[], None]) -> None:
         """Call this when who is at it now has come to a rest."""
