@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -181,21 +180,9 @@ class Agent(Fleet):
             Refused: It was stopped before it was permitted, or the name is taken (``exists``) or none (``bad-spec``).
             Closed: The agent is not entered, or has ended.
         """
-        from ..core.specs import HooksSpec, LogSpec, ProcessSpec, StopSpec
-        from .permit import Permit
+        from .permit import Permit, itself
 
-        spec = ProcessSpec(
-            name=name,
-            command=(sys.argv[0] or sys.executable,),
-            mode=mode,
-            scope=scope,
-            level=level,
-            standby=standby,
-            group=group,
-            stop=StopSpec(steps=(("SIGTERM", grace),)),
-            hooks=HooksSpec(timeout=timeout),
-            logs=LogSpec(ring=4096),
-        )
+        spec = itself(name, grace, timeout, mode=mode, scope=scope, level=level, standby=standby, group=group)
         return Permit(lambda: self._entered, spec)
 
     async def stop_all(self) -> None:

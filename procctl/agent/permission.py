@@ -74,11 +74,14 @@ class Permission:
     Args:
         engine: Gives that of the agent.
         spec: The process that this program wants to be.
-        lost: Called when it is over, and the block has to be left.
+
+    Attributes:
+        on_lost: Called when it is over, and the block has to be left.
+        token, epoch: Number of its lease, and life of the gate that gave it. From any thread.
     """
 
-    def __init__(self, engine: Callable[[], Engine], spec: ProcessSpec, lost: Callable[[], None]) -> None:
-        self._lost = lost
+    def __init__(self, engine: Callable[[], Engine], spec: ProcessSpec) -> None:
+        self.on_lost: Callable[[], object] = lambda: None
         self._engine = engine
         self._spec = spec
         self._service: AgentService
@@ -89,7 +92,6 @@ class Permission:
         self._over = ("", "")
         self._until = math.inf
         self.token = self.epoch = 0
-        """Number of its lease, and life of the gate that gave it."""
 
     # entering and leaving -----------------------------------------------------------------------------------------
 
@@ -166,7 +168,7 @@ class Permission:
         self._over = (code, why)
         self._came.set()
         if self._entered:
-            self._lost()
+            self.on_lost()
 
     def overdue(self) -> None:
         """See `Bearer`."""

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
+from ..core.specs import HooksSpec, LogSpec, ProcessSpec, StopSpec
 from .permission import Permission, PermittedRequest
 
 if TYPE_CHECKING:
-    from ..core.specs import ProcessSpec
+    from anyio.from_thread import BlockingPortal
+
+    from .blocking import BlockingPermit
     from .engine import Engine
 
-__all__ = ["Permit", "PermittedRequest"]
+__all__ = ["Permit", "PermittedRequest", "itself"]
+
+
+def itself(name: str, grace: float, timeout: float, **declared: Any) -> ProcessSpec:
+    """The spec of this program as a process of its own; see `Agent.permit`."""
+    return ProcessSpec(
+        name=name,
+        command=(sys.argv[0] or sys.executable,),
+        stop=StopSpec(steps=(("SIGTERM", grace),)),
+        hooks=HooksSpec(timeout=timeout),
+        logs=LogSpec(ring=4096),
+        **declared,
+    )
 
 
 class Permit:
@@ -49,13 +65,14 @@ class Permit:
     """
 
     def __init__(self, engine: Callable[[], Engine], spec: ProcessSpec) -> None:
-        self._permission = Permission(engine, spec, lambda: self._scope.cancel())
+        self._permission = Permission(engine, spec)
         self._scope: anyio.CancelScope
 
     async def __aenter__(self) -> Self:
         await self._permission.enter()
         self._scope = anyio.CancelScope()
         self._scope.__enter__()
+        self._permission.on_lost = self._scope.cancel
         return self
 
     async def __aexit__(
@@ -68,6 +85,12 @@ class Permit:
         if self._scope.cancelled_caught or (late and error is None):
             raise self._permission.loss()
         return swallowed
+
+    def blocking(self, portal: BlockingPortal) -> BlockingPermit:
+        """The same for threads, instead of this one: see `procctl.sync`."""
+        from .blocking import BlockingPermit
+
+        return BlockingPermit(portal, self._permission)
 
     def requests(self) -> _Requests:
         """What is asked, one after the other; ends when the permission is over.

@@ -339,7 +339,7 @@ async def test_without_its_controller_it_is_told_in_time():
 
 
 async def test_nothing_ends_a_program_that_does_not_leave(fleet, caplog):
-    _, north, south = fleet
+    _, north, _ = fleet
     with pytest.raises(PermitLost, match="stopped by local"):
         async with north.permit("importer", mode="one", grace=0.1) as permit:
             with anyio.CancelScope(shield=True):
@@ -358,11 +358,11 @@ async def test_the_keeper_has_no_deadline_for_it(fleet):
     """The loop is blocked, so nobody renews: the child is ended by the keeper, and this program is not."""
     _, north, _ = fleet
     child = await north.start("child", SLEEP, mode="one", restart=procctl.RestartSpec())
-    with pytest.raises(PermitLost, match="its lease has run out|has not been heard") as caught:
+    with pytest.raises(PermitLost, match=r"its lease has run out|has not been heard") as caught:
         async with north.permit("importer", mode="one") as permit:
             limit = time.monotonic() + 10
             while (alive(child.pid) or permit.left) and time.monotonic() < limit:
-                time.sleep(0.01)  # noqa: ASYNC251 - on purpose
+                time.sleep(0.01)
             assert not alive(child.pid)
             with pytest.raises(PermitLost):
                 permit.check()
