@@ -44,7 +44,7 @@ class Permit:
     asked any more.
 
     **Stop and start.** A program that reads `requests` is asked to pause its work, and to go on; it keeps its
-    permission in between. Read them from the first moment of the block on: for one that does not, a stop is the end.
+    permission in between. Call `requests` first of all in the block: as long as nobody has, a stop is the end.
 
     **The end.** When the program has to stop for good (somebody has stopped it and it reads no requests, or has forced
     another into its place, or the lease runs out because the controller is not heard), the body of the block is
