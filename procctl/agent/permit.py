@@ -79,9 +79,11 @@ class Permit:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         late = self._permission.overran
-        failed = error is not None and not isinstance(error, anyio.get_cancelled_exc_class())
-        self._permission.leave(int(failed))
-        swallowed = bool(self._scope.__exit__(kind, error, trace))
+        swallowed, code = False, int(error is not None and not isinstance(error, anyio.get_cancelled_exc_class()))
+        try:
+            swallowed = bool(self._scope.__exit__(kind, error, trace))
+        finally:
+            self._permission.leave(0 if swallowed else code)
         if self._scope.cancelled_caught or (late and error is None):
             raise self._permission.loss()
         return swallowed
