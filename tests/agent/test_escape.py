@@ -7,7 +7,7 @@ import pytest
 from helpers import DEADLINE, alive, deadline, finished, sh, texts
 
 from procctl import Agent, State, StopSpec, ready
-from procctl.agent import census
+from procctl.agent import procfs
 from procctl.agent.census import Census, Kin
 from procctl.agent.features import probe
 
@@ -148,10 +148,10 @@ def test_an_empty_environment_is_told_from_one_that_is_not_there_yet():
     stranger = subprocess.Popen(["/bin/sleep", "1000"], env={})
     try:
         limit = time.monotonic() + DEADLINE
-        while (lineage := census._lineage(stranger.pid)) is None:  # its exec is under way: ask again
+        while (lineage := procfs.lineage_of(stranger.pid)) is None:  # its exec is under way: ask again
             assert time.monotonic() < limit
         assert lineage == frozenset()  # it is nobody's
     finally:
         stranger.kill()
         stranger.wait()
-    assert census._lineage(stranger.pid) is None
+    assert procfs.lineage_of(stranger.pid) is None
