@@ -99,7 +99,7 @@ async def test_it_is_not_stopped_before_it_is_empty():
 
 
 async def test_the_next_run_begins_when_nothing_of_the_last_is_left(tmp_path):
-    lives = "grep -qs '^State:[[:space:]]*[^ZX[:space:]]' /proc/$(cat pid)/status"  # whoever adopts it may be slow to reap it
+    lives = "grep -qs '^State:[[:space:]]*[^ZX[:space:]]' /proc/$(cat pid)/status"  # init may be slow to reap it
     command = sh(f"[ -e pid ] && {lives} && echo two; (setsid sleep 1000 & echo $! > pid); sleep 999")
     async with Agent() as agent:
         with deadline():
