@@ -17,6 +17,7 @@ from ..core.records import Ident
 from ..core.specs import ReadyCommand, ReadyLog, ReadyMessage, ReadyTcp
 from .bodies.adopted import Adopted
 from .bodies.child import Child, environment, slot_of
+from .bodies.itself import Itself
 from .keeping import Thing
 from .output.output import Output
 from .ready.command import agrees
@@ -57,7 +58,9 @@ class Hands:
         self._processes = processes
         self._feed = feed
         self._troubled = troubled
-        self._bodies: dict[str, Child] = {}
+        self._bodies: dict[str, Child | Itself] = {}
+        self.itself: dict[str, Itself] = {}
+        """Bodies of this program itself, for processes that are about to appear."""
         self.outputs: dict[str, Output] = {}
         self._checks: dict[str, anyio.CancelScope] = {}
         self._group: TaskGroup
@@ -70,6 +73,10 @@ class Hands:
 
     def appeared(self, process: Process) -> None:
         """A process was registered."""
+        if process.own:
+            own = self._bodies[process.uuid] = self.itself.pop(process.uuid)
+            own.redirect(self.outputs.setdefault(process.uuid, self._output(process, None)))
+            return
         output = self.outputs[process.uuid] = self._best_output(process)
         talk = None
         if process.spec.channel:
@@ -91,7 +98,7 @@ class Hands:
     def _straighten(self, process: Process) -> None:
         """What could not have files of its own may have them now. What it wrote before was in memory alone."""
         old = self.outputs[process.uuid]
-        if self._tools.straight is None or old.is_straight:
+        if self._tools.straight is None or old.is_straight or process.own:
             return
         old.close()
         output = self.outputs[process.uuid] = self._best_output(process)
@@ -134,9 +141,7 @@ class Hands:
                 self._end_check(uuid)
                 self._bodies[uuid].look()
             case ev.SendToChild(text):
-                talk = self._bodies[uuid].talk
-                assert talk is not None
-                talk.say(text)
+                self._bodies[uuid].say(text)
             case ev.ReopenLogs():
                 self.outputs[uuid].reopen()
             case ev.CheckReady(serial):
@@ -145,7 +150,7 @@ class Hands:
             case _:
                 raise AssertionError(f"nothing is done for {effect}")
 
-    def _body_for(self, uuid: str) -> Child:
+    def _body_for(self, uuid: str) -> Child | Itself:
         """The body of the next run: one that can adopt, where it is to."""
         if self._processes(uuid).adopts is not None:
             return self.adopting(uuid)

@@ -133,6 +133,8 @@ def _start_asked(p: Process, event: StartAsked, now: Now) -> Step:
 
 
 def _restart_asked(p: Process, event: RestartAsked, now: Now) -> Step:
+    if p.own:
+        return p, [_not_from_here(p, event.key, "begin anew")]
     if p.phase not in _ALIVE:
         return _start_asked(p, StartAsked(event.key, event.by), now)
     p = evolve(p, wanted=True, by=event.by, stopper=event.by, starts=(*p.starts, event.key), tries=0, history=())
@@ -186,6 +188,8 @@ def _stop_asked(p: Process, event: StopAsked, now: Now) -> Step:
 
 
 def _detach_asked(p: Process, event: DetachAsked, now: Now) -> Step:
+    if p.own:
+        return p, [_not_from_here(p, event.key, "let go of its permission")]
     if p.phase not in (P.UP, P.IDLE):
         hint = f"procctl why {p.name}"
         return p, [
@@ -199,9 +203,16 @@ def _detach_asked(p: Process, event: DetachAsked, now: Now) -> Step:
 
 
 def _signal_asked(p: Process, event: SignalAsked, now: Now) -> Step:
+    if p.own:
+        return p, [_not_from_here(p, event.key, "signal itself")]
     if p.phase in _ALIVE or p.phase is P.STOPPING:
         return p, [Signal(event.signal, tree=False), Settle(event.key)]
     return p, [Settle(event.key, "not-running", f"{p.name} is {p.phase.detail}", "procctl start " + p.name)]
+
+
+def _not_from_here(p: Process, key: str, what: str) -> Settle:
+    text = f"{p.name} is the program of its own agent: only it can {what}"
+    return Settle(key, "own-program", text, f"procctl stop {p.name}")
 
 
 # permission -----------------------------------------------------------------------------------------------------
@@ -237,6 +248,8 @@ def _denied(p: Process, event: Denied, now: Now) -> Step:
 def _held(p: Process, event: Held, now: Now) -> Step:
     if p.phase is not P.ASKING or event.rid != p.rid:
         return p, []
+    if p.own:  # it waits by itself
+        return evolve(p, phase=P.HELD, why=_why("held", event.why, p, now)), []
     effects: list[Effect] = [Settle(key, "approval-pending", event.why, _HELD_HINT) for key in p.starts]
     return evolve(p, phase=P.HELD, starts=(), why=_why("held", event.why, p, now)), effects
 
@@ -256,7 +269,7 @@ def _lease_ends(p: Process, event: LeaseEnds, now: Now) -> Step:
     if not p.token or event.token != p.token:
         return p, []
     left = max(0.0, event.until - now.boot)
-    q = evolve(p, unleased=p.wanted, cause=event.why)
+    q = evolve(p, unleased=p.wanted or p.own, cause=event.why)
     match p.phase:
         case P.UP | P.RESUMING | P.PAUSING | P.IDLE:
             return _stop(q, _within(p.spec.stop.steps, left), event.why, now)
@@ -326,6 +339,8 @@ def _not_ready(p: Process, event: NotReady, now: Now) -> Step:
 def _stop(p: Process, steps: tuple[tuple[str, float], ...], why: str, now: Now) -> Step:
     kill_at = now.boot + _length(steps)
     text = f"{why}; SIGKILL in {kill_at - now.boot:g} s" if steps else f"{why}; SIGKILL sent"
+    if p.own:
+        text = f"{why}; it has to leave its block within {kill_at - now.boot:.3g} s"
     q = evolve(p, phase=P.STOPPING, plan=steps, kill_at=kill_at, why=_why("stopping", text, p, now))
     return _next_signal(q, now)
 
@@ -449,7 +464,7 @@ def _exited(p: Process, event: Exited, now: Now) -> Step:
     kill_at = max(p.kill_at, now.boot) if p.phase is P.STOPPING else now.boot + p.spec.stop.grace
     text = f"{p.name} {record.describe()}"
     effects: list[Effect] = [Settle(key, "not-running", text) for _, key in p.questions]
-    if p.phase is P.RESUMING and not p.stops:
+    if p.own or (p.phase is P.RESUMING and not p.stops):  # or nobody is there to begin again
         effects += [Settle(key, "not-running", f"{text} before its work had begun") for key in p.starts]
         p = evolve(p, starts=())
     q = evolve(p, phase=P.EMPTYING, pid=0, ready=None, ended=record, timer=p.timer + 1, plan=(), why=why)
@@ -501,7 +516,7 @@ def _empty(p: Process, alive: tuple[Stray, ...], now: Now) -> Step:
         cause="",
     )
     past = f"{record.describe()}; still alive: {names}" if alive else record.describe()
-    if p.starts or (p.unleased and p.wanted):
+    if p.starts or (p.unleased and p.wanted and not p.own):
         q, more = _ask(evolve(q, restarts=p.restarts + 1), now)
         return q, effects + more
     if not p.wanted:

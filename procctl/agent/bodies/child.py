@@ -151,6 +151,11 @@ class Child:
         """By which the keeper holds what belongs to a run."""
         return f"{self.uuid}.{run}"
 
+    def say(self, text: str) -> None:
+        """Say this to the program on its channel."""
+        assert self.talk is not None
+        self.talk.say(text)
+
     def redirect(self, output: Output) -> None:
         """What it writes goes there from the next run on."""
         self._output = output
