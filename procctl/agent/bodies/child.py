@@ -14,12 +14,13 @@ from attrs import evolve
 from ...core.events import Event, Exited, Looked, Signal, Spawned, SpawnFailed
 from ...core.process import Process
 from ...core.records import Ident, Stray
-from ..census import MARK, Kin, below
+from ..census import Kin
 from ..exits import End
 from ..identity import boot_id
 from ..keeping import Thing
 from ..output.output import Output, log_paths
 from ..output.pump import Pump
+from ..procfs import MARK, below
 from ..signals import is_there, send, send_group
 from ..spawner import CHANNEL_VARIABLES, Born, Job, Stillborn, describe
 from ..talk import Talk
