@@ -323,6 +323,7 @@ async def test_force_waits_until_the_block_is_left(fleet):
     assert caught.value.code == "stopped"
 
 
+@pytest.mark.in_turn
 async def test_without_its_controller_it_is_told_in_time():
     async with Controller(_terms=QUICK) as controller:
         async with Agent("north", join=controller, _ground=Ground(terms=QUICK)) as north:
@@ -338,6 +339,7 @@ async def test_without_its_controller_it_is_told_in_time():
             assert await north.processes() == []
 
 
+@pytest.mark.in_turn
 async def test_nothing_ends_a_program_that_does_not_leave(fleet, caplog):
     _, north, _ = fleet
     with pytest.raises(PermitLost, match="stopped by local"):
@@ -354,6 +356,7 @@ async def test_nothing_ends_a_program_that_does_not_leave(fleet, caplog):
     assert "has not left its block in time" in caplog.text
 
 
+@pytest.mark.in_turn
 async def test_the_keeper_has_no_deadline_for_it(fleet):
     """The loop is blocked, so nobody renews: the child is ended by the keeper, and this program is not."""
     _, north, _ = fleet
