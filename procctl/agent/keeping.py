@@ -250,6 +250,8 @@ class Keeping:
         things early, which is safe.
         """
         known = self._leases.pop(uuid, None)
+        if until is None and known is None:
+            return  # it had none: of what an earlier agent has told, `forget_strange` is in charge
         thing = Thing("lease", uuid, 0, 0 if until is None else int(until * 1000))
         if until is not None:
             self._leases[uuid] = thing
