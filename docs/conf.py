@@ -46,11 +46,16 @@ nitpick_ignore_regex = [
 ]
 nitpick_ignore = [
     ("py:class", name)  # unions and aliases of the code; the pages say what they stand for
-    for name in ("AnyReply", "AnyRequest", "AnyStream", "Items", "Joinable", "OnExit", "Policy", "Until")
+    for name in (
+        *("AnyReply", "AnyRequest", "AnyStream", "Items", "Joinable", "OnExit", "Policy", "Until"),
+        *("Level", "Mode", "Scope"),
+    )
 ] + [("py:class", "procctl.core.leases.Lease"), ("py:class", "procctl.testing.promises.Promise")]
 nitpick_ignore += [("py:class", "procctl.core.auth._PathLike"), ("py:class", "procctl.child.wire.Wire")]
+nitpick_ignore += [("py:class", f"procctl.agent.{name}") for name in ("permit._Requests", "blocking.BlockingPermit")]
+nitpick_ignore += [("py:class", "procctl.core.events.Event")]
 
-_MADE_BY_PROCCTL = {"procctl.Fleet", "procctl.Process", "procctl.sync.Fleet", "procctl.sync.Process"}
+_MADE_BY_PROCCTL = {"procctl.Fleet", "procctl.Permit", "procctl.Process", "procctl.sync.Fleet", "procctl.sync.Process"}
 _UNTIL = "Literal['accepted', 'settled', 'running', 'ready', 'stopped', 'exit']"
 
 

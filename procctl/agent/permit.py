@@ -112,7 +112,7 @@ class Permit:
 
     @property
     def fence(self) -> int:
-        """The number of its lease: of two in one slot, the later has the larger. From any thread."""
+        """The number of its lease; of two in one slot the later has the larger. From any thread."""
         return self._permission.token
 
     @property
@@ -128,7 +128,7 @@ class Permit:
 
     @property
     def lost(self) -> str:
-        """Why the permission is over; empty: it is not. From any thread."""
+        """Why the permission is over, or empty, where it is not. From any thread."""
         return self._permission.why
 
     def check(self) -> None:
