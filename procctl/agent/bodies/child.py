@@ -154,6 +154,11 @@ class Child:
         """What it writes goes there from the next run on."""
         self._output = output
 
+    def say(self, text: str) -> None:
+        """Say this on its channel."""
+        assert self.talk is not None
+        self.talk.say(text)
+
     def start(self, process: Process, token: int) -> None:
         """Spawn it soon: feeds Spawned or SpawnFailed, and Exited when it ends."""
         reading: list[int] = []
