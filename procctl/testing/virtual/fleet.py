@@ -45,7 +45,9 @@ class VirtualFleet:
         hosts: Names of hosts, or how many (``host1``, …). On each there is an agent, which has joined.
         seed: Of everything that is chance.
         on_exit: What the end of an agent means for what it runs.
-        remembers: Whether agents and the controller have state folders.
+        remembers: Whether agents have state folders.
+        journal: Whether the controller has one. Without it nothing is promised over its end, and rules that rest on
+            that are not checked.
         approval: The controller's policies.
         scripts: What programs do, by the names of their processes; default: `Script()`.
         terms: Of leases.
@@ -72,6 +74,7 @@ class VirtualFleet:
         seed: int = 0,
         on_exit: OnExit = "stop",
         remembers: bool = True,
+        journal: bool = True,
         approval: Sequence[Policy] = (),
         scripts: Mapping[str, Script] | None = None,
         terms: Terms | None = None,
@@ -86,6 +89,7 @@ class VirtualFleet:
         self.dice = Random(seed)
         self._on_exit: OnExit = on_exit
         self._remembers = remembers
+        self._journal = journal
         self._policies = tuple(approval)
         self._terms = terms or Terms()
         self._reach = reach
@@ -100,14 +104,14 @@ class VirtualFleet:
         self.trace = Trace(lambda: anyio.current_time() - self._born)
         self.network = Network(self.trace, self._some_dice())
         self._timers = Timers()
-        self._programs = Programs(self.trace, self._timers.after, self.scripts)
+        self._programs = Programs(self.trace, self._timers.after, self.scripts, self._journal)
         self._programs.born = self._born_on_a_lease
         shared = Shared(
             trace=self.trace, network=self.network, block=self._block, terms=self._terms, controller="controller"
         )
         clock, dice = self._clock(), self._some_dice()
         self._top = ControllerLife(
-            shared, clock, Disk(dice), dice, self._policies, self._remembers, self._reach, self._restarts
+            shared, clock, Disk(dice), dice, self._policies, self._journal, self._reach, self._restarts
         )
         self._agents: dict[str, AgentLife] = {}
         for name in self.hosts:
@@ -144,7 +148,7 @@ class VirtualFleet:
 
     def _born_on_a_lease(self, child: FakeChild) -> None:
         """I3: what has to be alone runs on a lease that was put down."""
-        if child.place.exclusive and self._remembers and not self._top.disk.knows(f"lease/{child.token}"):
+        if child.place.exclusive and self._journal and not self._top.disk.knows(f"lease/{child.token}"):
             self.trace.violate("I3", f"{child.name} on {child.host} runs on lease {child.token}, which is not put down")
 
     def _some_dice(self) -> Random:
