@@ -261,17 +261,20 @@ class Receiver:
         self.urls = (f"virtual:{name}",)
         self.power = power
         self.closed = False
-        self._arrived, self._accepted = anyio.create_memory_object_stream[WireEnd](inf)
+        self._arrived: deque[WireEnd] = deque()
+        self._wake = Wake()
 
     def arrive(self, end: WireEnd) -> None:
         """One more."""
-        self._arrived.send_nowait(end)
+        self._arrived.append(end)
+        self._wake.set()
 
     async def accept(self) -> WireEnd:
-        try:
-            return await self._accepted.receive()
-        except (anyio.EndOfStream, anyio.ClosedResourceError):
-            raise Closed("this program has ended") from None
+        while not self._arrived:
+            if self.closed:
+                raise Closed("this program has ended")
+            await self._wake.wait()
+        return self._arrived.popleft()
 
     async def aclose(self) -> None:
         self.close()
@@ -279,8 +282,7 @@ class Receiver:
     def close(self) -> None:
         """Nothing arrives any more."""
         self.closed = True
-        self._arrived.close()
-        self._accepted.close()
+        self._wake.set()
 
 
 @define
