@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from . import ready as ready
     from . import sync as sync
     from .agent.agent import Agent as Agent
+    from .agent.permit import Permit as Permit
     from .controller.controller import Controller as Controller
     from .core.approval import Decision as Decision
     from .core.approval import PermitRequest as PermitRequest
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from .errors import Failed as Failed
     from .errors import NoSuchTarget as NoSuchTarget
     from .errors import PeerGone as PeerGone
+    from .errors import PermitLost as PermitLost
     from .errors import ProcctlError as ProcctlError
     from .errors import Refused as Refused
     from .link.connect import connect as connect
@@ -69,6 +71,8 @@ _WHERE = {
     "Lost": "core.happenings",
     "NoSuchTarget": "errors",
     "PeerGone": "errors",
+    "Permit": "agent.permit",
+    "PermitLost": "errors",
     "PermitRequest": "core.approval",
     "ProcctlError": "errors",
     "Process": "service.process",
@@ -113,6 +117,8 @@ __all__ = [
     "Lost",
     "NoSuchTarget",
     "PeerGone",
+    "Permit",
+    "PermitLost",
     "PermitRequest",
     "ProcctlError",
     "Process",

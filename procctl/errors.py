@@ -7,6 +7,7 @@
     │   │                  "unauthorized")
     │   └── TimedOut       the service did not get there before the deadline ("timeout")
     ├── Failed             a command did not do its work on some target; `misses` names each
+    ├── PermitLost         a program's permission for itself is over, and its block was left because of that
     ├── PeerGone           the far side ended, hung or cannot be reached (the world broke it)
     ├── Closed             this side was closed before, or was never entered (you closed it)
     ├── BadMessage         a frame that is not the protocol; names the path
@@ -30,6 +31,7 @@ __all__ = [
     "InternalError",
     "NoSuchTarget",
     "PeerGone",
+    "PermitLost",
     "ProcctlError",
     "Refused",
     "TimedOut",
@@ -114,6 +116,22 @@ class Failed(ProcctlError):
         super().__init__(message, hint)
         self.args = (message, misses, hint)
         self.misses = misses
+
+
+class PermitLost(ProcctlError):
+    """A program's permission for itself (`Agent.permit`) is over, and its block was left because of that, or too late.
+
+    Args:
+        code: ``stopped``: somebody has stopped it, or runs in its place; ``lease-lost``: the controller was not heard,
+            or has given the permission to somebody else.
+        message: The same for people.
+        hint: What to do next, or empty.
+    """
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.args = (code, message, hint)
+        self.code = code
 
 
 class PeerGone(ProcctlError):

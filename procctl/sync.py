@@ -23,6 +23,7 @@ import anyio.from_thread
 from anyio.from_thread import BlockingPortal
 
 from .agent.agent import Agent as AsyncAgent
+from .agent.blocking import BlockingPermit as Permit
 from .controller.controller import Controller as AsyncController
 from .core.messages import AgentInfo, AnyEvent, Approval, HostInfo, Lost, Until
 from .core.records import ExitRecord, Item
@@ -35,7 +36,7 @@ from .service.fleet import Fleet as AsyncFleet
 from .service.lines import Line
 from .service.process import Process as AsyncProcess
 
-__all__ = ["Agent", "Controller", "Fleet", "Process", "connect"]
+__all__ = ["Agent", "Controller", "Fleet", "Permit", "Process", "connect"]
 
 T = TypeVar("T")
 Backend = Literal["asyncio", "trio"]
@@ -336,6 +337,13 @@ class Agent(_Block):
 
     def __init__(self, name: str = "", *, backend: Backend = "asyncio", **arguments: Any) -> None:
         super().__init__(lambda: AsyncAgent(name, **arguments), backend)
+
+    def permit(self, name: str, **arguments: Any) -> Permit:
+        """This program as a process of its own, as a ``with`` block; takes what `procctl.Agent.permit` takes."""
+        if self._portal is None:
+            raise Closed("used outside of its with block")
+        assert isinstance(self._fleet, AsyncAgent)
+        return self._fleet.permit(name, **arguments).blocking(self._portal)
 
 
 class Controller(_Block):

@@ -24,6 +24,8 @@ PUBLIC = [
     "Lost",
     "NoSuchTarget",
     "PeerGone",
+    "Permit",
+    "PermitLost",
     "PermitRequest",
     "ProcctlError",
     "Process",

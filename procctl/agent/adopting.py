@@ -9,8 +9,8 @@ from pathlib import Path
 from attrs import evolve
 
 from ..core.messages import Adopt, Failure
-from .census import KERNEL, facts_of
 from .identity import boot_id, start_of
+from .procfs import KERNEL, facts_of
 
 __all__ = ["described"]
 

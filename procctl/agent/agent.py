@@ -19,9 +19,10 @@ from ..service.fleet import Fleet
 if TYPE_CHECKING:
     from ..core.approval import Policy
     from ..core.auth import Auth
-    from ..core.specs import ProcessSpec
+    from ..core.specs import Level, Mode, ProcessSpec, Scope
     from .engine import Engine
     from .ground import Ground
+    from .permit import Permit
 
 __all__ = ["Agent", "OnExit", "default_name"]
 
@@ -147,6 +148,42 @@ class Agent(Fleet):
         if forbidden is not None:
             raise refusal(forbidden.code, forbidden.message, forbidden.hint)
         return self._engine.inner.stream(request, caller)
+
+    def permit(
+        self,
+        name: str,
+        *,
+        mode: Mode = "many",
+        scope: Scope = "fleet",
+        level: Level = "lease",
+        standby: bool = False,
+        group: str = "",
+        grace: float = 10.0,
+        timeout: float = 10.0,
+    ) -> Permit:
+        """This program as a process of its own: an ``async with`` whose body runs by permission.
+
+        See `procctl.agent.permit.Permit` for what can be done in it, and how it ends.
+
+        Args:
+            name: Of the process, and of its slot. Not that of another process of this agent.
+            mode: How many of the slot may run, see `Mode`.
+            scope: Where the others are looked for.
+            level: What becomes of the slot when this host is lost.
+            standby: Wait for the holder of the slot to end, instead of being refused.
+            group: For the target ``group:NAME``.
+            grace: Seconds that it takes to leave the block: so long before its deadline it is told.
+            timeout: Seconds for each answer to a request to start or to stop.
+
+        Raises (when entered):
+            Denied: It may not run; the message names the holder.
+            Refused: It was stopped before it was permitted, or the name is taken (``exists``) or none (``bad-spec``).
+            Closed: The agent is not entered, or has ended.
+        """
+        from .permit import Permit, itself
+
+        spec = itself(name, grace, timeout, mode=mode, scope=scope, level=level, standby=standby, group=group)
+        return Permit(lambda: self._entered, spec)
 
     async def stop_all(self) -> None:
         """Stop everything, dependants before what they depend on, and return when nothing is left.

@@ -174,10 +174,11 @@ class Engine:
         if self._own is not None:
             self._own.adopt(self._name, self._epoch, self._hello(0.0).leases)
 
-    async def stop_all(self) -> None:
-        """Stop everything, dependants before what they depend on, and return when nothing is left."""
+    async def stop_all(self, own: bool = False) -> None:
+        """Stop everything, dependants before what they depend on, and return when nothing is left. `own`: only what
+        this program runs as itself."""
         caller = Caller(name=f"agent {self._name}", roles=OWNER)
-        while busy := [p for p in self.inner.host.processes.values() if p.phase not in RESTING]:
+        while busy := [p for p in self.inner.host.processes.values() if p.phase not in RESTING and p.own >= own]:
             for wave in waves(busy):
                 waiting = [self.inner.submit(Call(request=Stop(uuid=p.uuid, hard=True), caller=caller)) for p in wave]
                 for pending in waiting:
@@ -193,11 +194,12 @@ class Engine:
         self.leaving = True
         keeps = self._keeps
         try:
-            if not self.block.failed and not keeps:
+            if not self.block.failed:
                 with anyio.CancelScope() as scope:
                     self.block.on_failure(scope.cancel)
-                    await self.stop_all()
-                    await self._links.farewell()
+                    await self.stop_all(own=keeps)  # no later agent could go on with what this program was itself
+                    if not keeps:
+                        await self._links.farewell()
         finally:
             self.inner.hands.end_checks()
             if keeps:

@@ -15,6 +15,7 @@ from ..core import events as ev
 from ..core.process import Process
 from ..core.records import Ident
 from .bodies.child import slot_of
+from .bodies.itself import Itself
 from .keeping import Thing
 from .machine import Adopter, Incarnation, Machine
 from .output.output import Output
@@ -48,6 +49,8 @@ class Hands:
         self._feed = feed
         self._troubled = troubled
         self._bodies: dict[str, Incarnation] = {}
+        self.itself: dict[str, Itself] = {}
+        """Bodies of this program itself, for processes that are about to appear."""
         self.outputs: dict[str, Output] = {}
         self._checks: dict[str, anyio.CancelScope] = {}
         self._group: TaskGroup
@@ -60,6 +63,11 @@ class Hands:
 
     def appeared(self, process: Process) -> None:
         """A process was registered."""
+        if process.own:
+            own = self.itself.pop(process.uuid)
+            self._bodies[process.uuid] = own
+            own.redirect(self.outputs.setdefault(process.uuid, self._output(process, None)))
+            return
         output = self.outputs[process.uuid] = self._best_output(process)
         self._bodies[process.uuid] = self._machine.body(process, output, self._feed)
 
@@ -78,7 +86,7 @@ class Hands:
     def _straighten(self, process: Process) -> None:
         """What could not have files of its own may have them now. What it wrote before was in memory alone."""
         old = self.outputs[process.uuid]
-        if self._machine.straight is None or old.is_straight:
+        if self._machine.straight is None or old.is_straight or process.own:
             return
         old.close()
         output = self.outputs[process.uuid] = self._best_output(process)

@@ -6,8 +6,8 @@ import os
 from functools import lru_cache
 
 from ..core.records import Ident
-from .census import facts_of
 from .features import Features
+from .procfs import facts_of
 
 __all__ = ["boot_id", "ident_of", "open_pidfd", "start_of", "still_there"]
 

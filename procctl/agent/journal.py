@@ -113,12 +113,16 @@ class Journal:
         self._until: dict[str, tuple[float, float]] = {}
 
     def load(self) -> list[Kept]:
-        """All that is recorded.
+        """All that is recorded. What a program ran as itself has ended with it, and is forgotten.
 
         Raises:
             BadConfig: A document cannot be read.
         """
-        return list(self._kept())
+        kept = list(self._kept())
+        for record in kept:
+            if record.process.own:
+                self.forget(record.process.uuid)
+        return [record for record in kept if not record.process.own]
 
     def _kept(self) -> Iterator[Kept]:
         for key, text in self._store.items():

@@ -303,9 +303,8 @@ class Keeping:
         if sock is not None:
             with contextlib.suppress(OSError):
                 sock.sendall(b"bye")
-                sock.setblocking(False)
-                with anyio.move_on_after(_PATIENCE):
-                    await anyio.wait_readable(sock)
+                with sock.dup() as other, anyio.move_on_after(_PATIENCE):  # its own number is still being let go of
+                    await anyio.wait_readable(other)
             sock.close()
         for pid, start in self.parents.items():
             if start_of(pid) == start:

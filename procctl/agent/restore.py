@@ -15,13 +15,13 @@ from attrs import evolve
 
 from ..core.records import Ident
 from ..core.states import Phase
-from .census import facts_of
 from .exits import End, of_status
 from .features import Features
 from .found import Found
 from .identity import boot_id, open_pidfd, start_of, still_there
 from .journal import Kept
 from .keeping import Thing
+from .procfs import facts_of
 
 if TYPE_CHECKING:
     from .service import AgentService

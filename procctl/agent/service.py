@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+import math
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import cast
 
-from ..abc import Call, Caller, Items, Pending, StreamItem
+from ..abc import LOCAL, Call, Caller, Items, Pending, StreamItem
 from ..aio.lane import Lane
 from ..aio.timers import Timers
 from ..aio.wake import Wake
@@ -55,15 +57,18 @@ from ..core.messages import (
 )
 from ..core.process import Process
 from ..core.records import Item
+from ..core.specs import ProcessSpec
 from ..core.states import Phase, State
 from ..core.value import evolve
 from ..core.watchdog import seen
 from ..errors import Refused
 from ..service.timeline import Timeline
 from .adopting import described
+from .bodies.itself import Bearer, Itself, is_there, uuid_of
 from .found import Found
 from .ground import Ground
 from .hands import Hands
+from .identity import ident_of
 from .journal import Journal
 from .machine import Machine
 from .output.output import Output
@@ -102,7 +107,7 @@ class AgentService:
         self.name = name
         self.epoch = epoch
         self.host = Host(name, ground.rng)
-        self.hands = Hands(machine, lambda uuid: self.host.processes[uuid], self.feed, self._troubled)
+        self.hands = Hands(machine, lambda uuid: self.host.processes[uuid], self.feed, self.troubled)
         self.report = Report(name, self._items, timers.after, ground.rng.random)
         self._ground = ground
         self._timers = timers
@@ -110,7 +115,7 @@ class AgentService:
         self.guard = Guard(name, machine.boot, epoch, ground.terms)
         later = timers.after if joined else None
         self.asking = Asking(name, self.guard, top, ground.now, self.feed, self._keep, later)
-        self._sweep = Sweep(machine.census, timers.after, self.asking.release, self._idle)
+        self._sweep = Sweep(machine.census, timers.after, self.asking.release, self._idle, is_there)
         self._lane: Lane[HostOut] = Lane(self._perform)
         self._timeline = Timeline(epoch)
         self._stats = Stats(ground.features)
@@ -167,6 +172,37 @@ class AgentService:
     def stream(self, request: AnyStream, caller: Caller) -> Items:
         """See `procctl.abc.Service.stream`."""
         return self._stream(request)
+
+    def itself(self, bearer: Bearer) -> Itself:
+        """A body for this program, which `own` begins."""
+        uuid = uuid_of(ident_of(os.getpid()), self._ground.rng)
+        return Itself(uuid, lambda: self.host.processes[uuid], self.feed, bearer)
+
+    def own(self, spec: ProcessSpec, body: Itself) -> Pending:
+        """This program wants to run as a process of its own. The answer is that of a start."""
+        uuid, key, pending = body.uuid, self._passing_key(), Pending()
+        self.hands.itself[uuid] = body
+        self._waiting[key] = [pending]
+        pending.give_up = lambda: self._forget(key, pending)
+        self._lane.decide(lambda: self.host.own(key, spec, uuid, str(LOCAL), self._ground.now()))
+        self.hands.itself.pop(uuid, None)
+        return pending
+
+    def later(self, call: Callable[[], None]) -> None:
+        """Call this when who is at it now has come to a rest."""
+        self._timers.after(0.0, call)
+
+    def left_of(self, uuid: str, deadline: float = math.inf) -> float:
+        """Seconds that are left of the lease of a process, and until this deadline; infinite where there is no end.
+        From any thread."""
+        hold = self.guard.holds.get(uuid)
+        until = math.inf if hold is None or hold.until is None else hold.until
+        return min(until, deadline) - self._ground.boot()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is decided here any more: the agent has ended."""
+        return self._closed
 
     def _command(self, call: Call, request: HostRequest) -> Pending:
         key = f"{call.caller.name}:{call.key}" if call.key else self._passing_key()
@@ -264,7 +300,7 @@ class AgentService:
         for wake in self._newcomers:
             wake.set()
 
-    def _troubled(self, uuid: str, text: str) -> None:
+    def troubled(self, uuid: str, text: str) -> None:
         """The files of a process's output cannot be written to, or can again."""
         self._lane.decide(lambda: self.host.trouble(uuid, text))
 
@@ -353,9 +389,12 @@ class AgentService:
 
     def _keep(self, keep: Keep) -> None:
         """A deadline: put down, and the keeper's from now on."""
+        process = self.host.processes.get(keep.uuid)
+        own = process is not None and process.own  # nobody ends it, now or later
         if self.journal is not None:
-            self.journal.keep(self.guard.epoch, keep.uuid, keep.until, keep.ttl)
-        self._keeping.lease(keep.uuid, keep.until)
+            self.journal.keep(self.guard.epoch, keep.uuid, None if own else keep.until, keep.ttl)
+        if not own:
+            self._keeping.lease(keep.uuid, keep.until)
 
     def resume(self, uuid: str, found: Found | None) -> None:
         """Go on with it; `found` is its run, if there is one."""

@@ -23,9 +23,9 @@ from attrs import frozen
 from ..aio.poller import Poller
 from ..aio.thread import in_thread
 from . import posix_spawn
-from .census import facts_of
 from .features import Features
 from .keeping import Keeping, Thing
+from .procfs import facts_of
 from .shortage import PASSING, explain
 
 __all__ = ["CHANNEL_VARIABLES", "Born", "Job", "Spawner", "Stillborn", "apart", "channel_variables", "describe"]

@@ -13,6 +13,8 @@ from .machine import Looks
 __all__ = ["Sweep"]
 
 _EVERY = 0.1
+_SELDOM = 1.0
+"""Seconds between two looks while a program is there that is not ours to end."""
 QUIET = 1.5
 """Seconds without finding anything. The keeper of an agent that was killed needs less to end what has no marks."""
 
@@ -25,6 +27,7 @@ class Sweep:
         after: Calls later.
         swept: Told of a lease on which nothing is left.
         idle: Whether nothing of a process runs, as far as this run of the agent knows: else its marks are its own.
+        there: Whether the process is a program of its own that lives: it is not ended, but waited for.
     """
 
     def __init__(
@@ -33,7 +36,9 @@ class Sweep:
         after: Callable[[float, Callable[[], None]], None],
         swept: Callable[[str, int], None],
         idle: Callable[[str], bool],
+        there: Callable[[str], bool],
     ) -> None:
+        self._there = there
         self._idle = idle
         self._census = census
         self._after = after
@@ -72,9 +77,10 @@ class Sweep:
             return
         for stray in strays:
             self._census.signal(kin, stray.pid, signal.SIGKILL)
-        quiet = 0 if strays else quiet + 1
+        there = self._there(kin.uuid)
+        quiet = 0 if strays or there else quiet + 1
         if quiet * _EVERY < QUIET:
-            self._after(_EVERY, lambda: self._look(kin, token, quiet))
+            self._after(_SELDOM if there else _EVERY, lambda: self._look(kin, token, quiet))
             return
         self._busy.discard(token)
         self._swept(kin.uuid, token)

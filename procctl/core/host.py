@@ -152,6 +152,16 @@ class Host:
                     key, targets, misses, until, now, lambda p: ev.QuestionAsked(key, by, action, data)
                 )
 
+    def own(self, key: str, spec: ProcessSpec, uuid: str, by: str, now: ev.Now) -> list[HostOut]:
+        """The program that the agent is part of asks to run as one of its processes. No message of the protocol: only
+        that program can say so. Answered like a start."""
+        failure = self._unwanted(Add(spec=spec, uuid=uuid))
+        if failure is not None:
+            return [Answer(key, failure)]
+        (p,), out = self._register(spec, uuid, now)
+        self.processes[p.uuid] = evolve(p, own=True)
+        return out + self._start(key, [self.processes[p.uuid]], [], by, "settled", now)
+
     def feed(self, uuid: str, event: ev.Event, now: ev.Now) -> list[HostOut]:
         """Something happened to one process. A process that was deleted meanwhile is not an error."""
         if uuid not in self.processes:

@@ -31,6 +31,7 @@ class Process(Value):
         standby: Whether it waits for them to end.
         pid: Of the running program, else 0.
         adopts: Which running program its next start takes over instead of spawning one, or None.
+        own: Whether it is the program that the agent is part of: it is asked, and never ended or begun from here.
         token: Of the lease that it runs on, else 0.
         epoch: Of the gate that gave it.
         unleased: Whether it is being stopped because its lease runs out: it asks again when it is gone.
@@ -80,6 +81,7 @@ class Process(Value):
     standby: bool = False
     pid: int = 0
     adopts: Ident | None = None
+    own: bool = False
     token: int = 0
     epoch: int = 0
     unleased: bool = False

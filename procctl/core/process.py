@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import IllegalEvent
+from .asking import HELD_HINT, ask, denied, granted, held, lapsed, question, queued, rest, rested
+from .ending import back_off, exited, looked
 from .events import (
-    AskPermission,
     BecameReady,
     Changed,
     CheckReady,
@@ -34,7 +35,6 @@ from .events import (
     QuestionAnswered,
     QuestionAsked,
     Queued,
-    Record,
     ReleaseLease,
     RestartAsked,
     Resumed,
@@ -42,7 +42,6 @@ from .events import (
     Settle,
     Signal,
     SignalAsked,
-    Spawn,
     Spawned,
     SpawnFailed,
     StartAsked,
@@ -55,8 +54,8 @@ from .events import (
 from .hooks import answered, ask_again, begin, let_be, pause, question_answered, question_asked, reported, up
 from .life import Process, Step
 from .life import why as _why
-from .records import ExitRecord, Stray, Why
-from .restart import Again, End, GiveUp, after_end
+from .records import ExitRecord
+from .restart import Again, End, after_end
 from .specs import SHUTDOWN
 from .states import RESTING, TABLE, Phase
 from .value import evolve
@@ -69,15 +68,9 @@ P = Phase
 
 RESEND_KILL = 2.0
 """Seconds after which SIGKILL is sent again to a tree that is still there (a fork may have raced the first)."""
-REPORT_AFTER = 5.0
-"""Seconds after SIGKILL at which a stray is reported as escaped, and the process as ended, although it lives."""
-PAST = 5
-"""Exit records that are kept of each process."""
 _ALIVE = frozenset({P.UP, P.RESUMING, P.PAUSING, P.IDLE})
 _SOONER = 0.01
 """Seconds by which an end has to be nearer to be worth a new plan."""
-LOOK_AGAIN = (0.02, 0.5)
-"""First and longest pause between two looks, seconds."""
 
 
 def step(p: Process, event: Event, now: Now) -> Step:
@@ -113,14 +106,14 @@ def _start_asked(p: Process, event: StartAsked, now: Now) -> Step:
     if p.phase is P.UP:
         return p, [Settle(event.key)]
     if p.phase is P.HELD:
-        return p, [Settle(event.key, "approval-pending", p.why.text, _HELD_HINT)]
+        return p, [Settle(event.key, "approval-pending", p.why.text, HELD_HINT)]
     # too late to ask otherwise for this start, or no question at all
     asked = p.phase in (P.ASKING, P.IDLE) or (p.phase is P.STARTING and not p.stops)
     force = p.force or (event.force and not asked)
     standby = p.standby or (event.standby and not asked)
     p = evolve(p, wanted=True, by=event.by, force=force, standby=standby, starts=(*p.starts, event.key))
     if p.phase is P.ASKING and p.again and p.why.code == "queued":  # what somebody asks for needs no turn
-        q, effects = _question(p, now)
+        q, effects = question(p, now)
         return q, [Withdraw(p.rid), *effects]
     if p.phase not in RESTING and p.phase not in (P.BACKOFF, P.IDLE):
         return p, []
@@ -129,10 +122,12 @@ def _start_asked(p: Process, event: StartAsked, now: Now) -> Step:
         return begin(p, f"resumed by {p.by}", now)
     if event.blocked:
         return evolve(p, phase=P.WAITING, why=_why("waiting", event.blocked, p, now)), []
-    return _ask(p, now)
+    return ask(p, now)
 
 
 def _restart_asked(p: Process, event: RestartAsked, now: Now) -> Step:
+    if p.own:
+        return p, [_not_from_here(p, event.key, "begin anew")]
     if p.phase not in _ALIVE:
         return _start_asked(p, StartAsked(event.key, event.by), now)
     p = evolve(p, wanted=True, by=event.by, stopper=event.by, starts=(*p.starts, event.key), tries=0, history=())
@@ -143,8 +138,8 @@ def _unblocked(p: Process, event: Unblocked, now: Now) -> Step:
     if p.phase is not P.WAITING:
         return p, []
     if event.failed:
-        return _rest(p, P.FAILED, "dependency-failed", event.failed, now)
-    return _ask(p, now)
+        return rest(p, P.FAILED, "dependency-failed", event.failed, now)
+    return ask(p, now)
 
 
 def _stop_asked(p: Process, event: StopAsked, now: Now) -> Step:
@@ -156,7 +151,7 @@ def _stop_asked(p: Process, event: StopAsked, now: Now) -> Step:
         case P.WAITING | P.ASKING | P.HELD | P.BACKOFF:
             if p.rid:
                 effects.append(Withdraw(p.rid))
-            q = evolve(q, phase=_rested(p), rid="", timer=p.timer + 1)
+            q = evolve(q, phase=rested(p), rid="", timer=p.timer + 1)
             q = evolve(q, why=_why("stopped", f"stopped by {event.by} before it ran", q, now))
             return q, [*effects, Settle(event.key)]
         case P.STARTING:
@@ -186,6 +181,8 @@ def _stop_asked(p: Process, event: StopAsked, now: Now) -> Step:
 
 
 def _detach_asked(p: Process, event: DetachAsked, now: Now) -> Step:
+    if p.own:
+        return p, [_not_from_here(p, event.key, "let go of its permission")]
     if p.phase not in (P.UP, P.IDLE):
         hint = f"procctl why {p.name}"
         return p, [
@@ -199,56 +196,19 @@ def _detach_asked(p: Process, event: DetachAsked, now: Now) -> Step:
 
 
 def _signal_asked(p: Process, event: SignalAsked, now: Now) -> Step:
+    if p.own:
+        return p, [_not_from_here(p, event.key, "signal itself")]
     if p.phase in _ALIVE or p.phase is P.STOPPING:
         return p, [Signal(event.signal, tree=False), Settle(event.key)]
     return p, [Settle(event.key, "not-running", f"{p.name} is {p.phase.detail}", "procctl start " + p.name)]
 
 
+def _not_from_here(p: Process, key: str, what: str) -> Settle:
+    text = f"{p.name} is the program of its own agent: only it can {what}"
+    return Settle(key, "own-program", text, f"procctl stop {p.name}")
+
+
 # permission -----------------------------------------------------------------------------------------------------
-
-_HELD_HINT = "procctl approvals"
-
-
-def _ask(p: Process, now: Now) -> Step:
-    if p.spec.admission is False:
-        return _spawn(p, 0, now)
-    return _question(p, now)
-
-
-def _question(p: Process, now: Now) -> Step:
-    rid = f"{p.uuid}#{p.asked + 1}"
-    why = _why("asking", "waits for permission to run", p, now)
-    q = evolve(p, phase=P.ASKING, rid=rid, asked=p.asked + 1, timer=p.timer + 1, why=why)
-    return evolve(q, again=not p.starts), [AskPermission(rid, p.force, p.standby or p.spec.standby, not p.starts)]
-
-
-def _granted(p: Process, event: Granted, now: Now) -> Step:
-    if p.phase not in (P.ASKING, P.HELD) or event.rid != p.rid:
-        return p, [ReleaseLease(event.token)]
-    return _spawn(evolve(p, epoch=event.epoch), event.token, now)
-
-
-def _denied(p: Process, event: Denied, now: Now) -> Step:
-    if p.phase not in (P.ASKING, P.HELD) or event.rid != p.rid:
-        return p, []
-    return _rest(p, P.DENIED, event.code, event.why, now)
-
-
-def _held(p: Process, event: Held, now: Now) -> Step:
-    if p.phase is not P.ASKING or event.rid != p.rid:
-        return p, []
-    effects: list[Effect] = [Settle(key, "approval-pending", event.why, _HELD_HINT) for key in p.starts]
-    return evolve(p, phase=P.HELD, starts=(), why=_why("held", event.why, p, now)), effects
-
-
-def _queued(p: Process, event: Queued, now: Now) -> Step:
-    if p.phase is not P.ASKING or event.rid != p.rid:
-        return p, []
-    return evolve(p, why=_why("queued", event.why, p, now)), [Changed()]
-
-
-def _lapsed(p: Process, event: Lapsed, now: Now) -> Step:
-    return _question(p, now) if p.phase in (P.ASKING, P.HELD) and event.rid == p.rid else (p, [])
 
 
 def _lease_ends(p: Process, event: LeaseEnds, now: Now) -> Step:
@@ -256,7 +216,7 @@ def _lease_ends(p: Process, event: LeaseEnds, now: Now) -> Step:
     if not p.token or event.token != p.token:
         return p, []
     left = max(0.0, event.until - now.boot)
-    q = evolve(p, unleased=p.wanted, cause=event.why)
+    q = evolve(p, unleased=p.wanted or p.own, cause=event.why)
     match p.phase:
         case P.UP | P.RESUMING | P.PAUSING | P.IDLE:
             return _stop(q, _within(p.spec.stop.steps, left), event.why, now)
@@ -268,12 +228,6 @@ def _lease_ends(p: Process, event: LeaseEnds, now: Now) -> Step:
 
 
 # a run ----------------------------------------------------------------------------------------------------------
-
-
-def _spawn(p: Process, token: int, now: Now) -> Step:
-    why = _why("starting", "is being spawned", p, now)
-    q = evolve(p, phase=P.STARTING, token=token, rid="", force=False, standby=False, timer=p.timer + 1, why=why)
-    return q, [Record(), Spawn(token)]
 
 
 def _spawned(p: Process, event: Spawned, now: Now) -> Step:
@@ -297,7 +251,7 @@ def _spawn_failed(p: Process, event: SpawnFailed, now: Now) -> Step:
     released: list[Effect] = [ReleaseLease(p.token)] if p.token else []
     p = evolve(p, token=0, plan=(), adopts=None)
     if not p.wanted:
-        q, effects = _rest(p, _rested(p), "stopped", f"stopped by {p.stopper} before it ran", now)
+        q, effects = rest(p, rested(p), "stopped", f"stopped by {p.stopper} before it ran", now)
         return q, released + effects
     if event.passing:
         end = End(failed=True, uptime=0.0, describe=event.why)
@@ -305,9 +259,9 @@ def _spawn_failed(p: Process, event: SpawnFailed, now: Now) -> Step:
         if isinstance(again, Again):
             settled: list[Effect] = [Settle(key, "spawn-failed", event.why) for key in p.starts]
             settled += [Settle(key) for key in p.stops]
-            q, effects = _back_off(evolve(p, starts=(), stops=()), again, event.why, now)
+            q, effects = back_off(evolve(p, starts=(), stops=()), again, event.why, now)
             return q, released + settled + effects
-    q, effects = _rest(p, P.FAILED, "spawn-failed", event.why, now)
+    q, effects = rest(p, P.FAILED, "spawn-failed", event.why, now)
     return q, released + effects
 
 
@@ -326,6 +280,8 @@ def _not_ready(p: Process, event: NotReady, now: Now) -> Step:
 def _stop(p: Process, steps: tuple[tuple[str, float], ...], why: str, now: Now) -> Step:
     kill_at = now.boot + _length(steps)
     text = f"{why}; SIGKILL in {kill_at - now.boot:g} s" if steps else f"{why}; SIGKILL sent"
+    if p.own:
+        text = f"{why}; it has to leave its block within {kill_at - now.boot:.3g} s"
     q = evolve(p, phase=P.STOPPING, plan=steps, kill_at=kill_at, why=_why("stopping", text, p, now))
     return _next_signal(q, now)
 
@@ -350,7 +306,7 @@ def _timer_fired(p: Process, event: TimerFired, now: Now) -> Step:
         case "look", P.EMPTYING:
             return p, [Look()]
         case "backoff", P.BACKOFF:
-            return _ask(p, now)
+            return ask(p, now)
         case "answer", P.RESUMING | P.PAUSING:
             assert p.spec.hooks is not None
             word = "startRequest" if p.phase is P.RESUMING else "stopRequest"
@@ -389,7 +345,7 @@ def _resumed(p: Process, event: Resumed, now: Now) -> Step:
         case P.EMPTYING:  # nobody was there to send SIGKILL when it was due
             return evolve(p, kill_at=max(p.kill_at, now.boot)), [Look()]
         case P.ASKING | P.HELD:
-            return _question(p, now)
+            return question(p, now)
         case P.BACKOFF:
             timer = p.timer + 1
             wait = max(0.0, (p.why.next or now.wall) - now.wall)
@@ -401,9 +357,9 @@ def _never_spawned(p: Process, now: Now) -> Step:
     released: list[Effect] = [ReleaseLease(p.token)] if p.token else []
     p = evolve(p, token=0)
     q, effects = (
-        _ask(evolve(p, stops=(), plan=()), now)
+        ask(evolve(p, stops=(), plan=()), now)
         if p.wanted
-        else _rest(p, _rested(p), "stopped", f"stopped by {p.stopper} before it ran", now)
+        else rest(p, rested(p), "stopped", f"stopped by {p.stopper} before it ran", now)
     )
     return q, released + effects
 
@@ -430,114 +386,6 @@ def _unwilling(p: Process, how: str, now: Now) -> Step:
     return q, effects + more
 
 
-# the end of a run -----------------------------------------------------------------------------------------------
-
-
-def _exited(p: Process, event: Exited, now: Now) -> Step:
-    asked = p.phase in (P.STOPPING, P.PAUSING)
-    record = ExitRecord(
-        code=event.code,
-        signal=event.signal,
-        at=now.wall,
-        uptime=max(0.0, now.boot - p.started),
-        usage=event.usage,
-        by=p.stopper if asked and not (p.cause and p.wanted) else "",
-        last_lines=event.last_lines,
-        oom=event.oom,
-    )
-    why = _why("emptying", f"{record.describe()}; what it started is being looked for", p, now)
-    kill_at = max(p.kill_at, now.boot) if p.phase is P.STOPPING else now.boot + p.spec.stop.grace
-    text = f"{p.name} {record.describe()}"
-    effects: list[Effect] = [Settle(key, "not-running", text) for _, key in p.questions]
-    if p.phase is P.RESUMING and not p.stops:
-        effects += [Settle(key, "not-running", f"{text} before its work had begun") for key in p.starts]
-        p = evolve(p, starts=())
-    q = evolve(p, phase=P.EMPTYING, pid=0, ready=None, ended=record, timer=p.timer + 1, plan=(), why=why)
-    return evolve(q, kill_at=kill_at, looks=0, strays=(), said="", metrics=(), questions=()), [*effects, Look()]
-
-
-def _looked(p: Process, event: Looked, now: Now) -> Step:
-    if not event.strays or now.boot >= p.kill_at + REPORT_AFTER:
-        return _empty(p, event.strays, now)
-    known = {stray.pid for stray in p.strays}
-    fresh = tuple(stray for stray in event.strays if stray.pid not in known)
-    effects: list[Effect] = []
-    if now.boot >= p.kill_at:
-        effects.append(Signal("SIGKILL", strays=event.strays))
-    elif fresh:
-        signals = [name for name, _ in p.spec.stop.steps if name != SHUTDOWN]
-        effects.append(Signal(signals[0] if signals else "SIGKILL", strays=fresh))
-    pause = min(LOOK_AGAIN[1], LOOK_AGAIN[0] * 2.0 ** min(p.looks, 16))
-    if now.boot < p.kill_at:
-        pause = min(pause, p.kill_at - now.boot)
-    timer = p.timer + 1
-    names = ", ".join(f"{stray.name} ({stray.pid})" for stray in event.strays)
-    q = evolve(p, timer=timer, looks=p.looks + 1, strays=(*p.strays, *fresh))
-    q = evolve(q, why=_why("emptying", f"still alive below it: {names}", p, now))
-    return q, [*effects, StartTimer("look", timer, pause)]
-
-
-def _empty(p: Process, alive: tuple[Stray, ...], now: Now) -> Step:
-    """Nothing is left, or what is left was reported: the run is over."""
-    assert p.ended is not None
-    living = {stray.pid for stray in alive}
-    known = {stray.pid: stray for stray in (*p.strays, *alive)}
-    escaped = tuple(stray for stray in known.values() if stray.escaped or stray.pid in living)
-    record = evolve(p.ended, escaped=escaped)
-    effects: list[Effect] = [ReleaseLease(p.token)] if p.token else []
-    names = ", ".join(f"{stray.name} ({stray.pid})" for stray in alive)
-    effects += [Settle(k, *(("escaped", f"still alive: {names}") if alive else ())) for k in p.stops]
-    past_runs = (record, *p.past[: PAST - 1])
-    q = evolve(
-        p,
-        token=0,
-        unleased=False,
-        exit=record,
-        exits=p.exits + 1,
-        past=past_runs,
-        ended=None,
-        strays=(),
-        stops=(),
-        cause="",
-    )
-    past = f"{record.describe()}; still alive: {names}" if alive else record.describe()
-    if p.starts or (p.unleased and p.wanted):
-        q, more = _ask(evolve(q, restarts=p.restarts + 1), now)
-        return q, effects + more
-    if not p.wanted:
-        text = "; ".join(part for part in (f"stopped by {p.stopper}", p.cause, past) if part)
-        return evolve(q, phase=P.EXITED, why=_why("stopped", text, p, now)), effects
-    describe = f"{p.cause}; {past}" if p.cause else past
-    end = End(failed=record.failed or bool(p.cause), uptime=record.uptime, describe=describe)
-    match after_end(p.spec.restart, end, p.tries, p.history, now):
-        case Again(after=0.0) as again:
-            q = evolve(q, tries=again.tries, history=again.history, restarts=q.restarts + 1)
-            q, more = _ask(q, now)
-            return q, effects + more
-        case Again() as again:
-            q, more = _back_off(q, again, describe, now)
-            return q, effects + more
-        case GiveUp(why):
-            return evolve(q, phase=P.FAILED, wanted=False, why=_why("gave-up", why, q, now)), effects
-    if p.cause:
-        return evolve(q, phase=P.FAILED, wanted=False, why=_why("not-ready", describe, q, now)), effects
-    return evolve(q, phase=P.EXITED, wanted=False, why=_why("exited", describe, q, now)), effects
-
-
-def _back_off(p: Process, again: Again, why: str, now: Now) -> Step:
-    q = evolve(p, tries=again.tries, history=again.history, restarts=p.restarts + 1)
-    timer = p.timer + 1
-    reason = Why(
-        code="backoff",
-        text=f"{why}; next try in {again.after:.1f} s",
-        by=p.by,
-        since=now.wall,
-        next=now.wall + again.after,
-    )
-    q = evolve(q, phase=P.BACKOFF, timer=timer, why=reason)
-    return q, [StartTimer("backoff", timer, again.after)]
-
-
 # small things ---------------------------------------------------------------------------------------------------
 
 
@@ -557,18 +405,6 @@ def _past(record: ExitRecord) -> str:
     return ("was " if record.signal else "") + record.describe()
 
 
-def _rested(p: Process) -> Phase:
-    return P.REGISTERED if p.exit is None else P.EXITED
-
-
-def _rest(p: Process, phase: Phase, code: str, text: str, now: Now) -> Step:
-    """Give up on a start: who waited for it is told."""
-    effects: list[Effect] = [Settle(key, code, text) for key in p.starts]
-    effects += [Settle(key) for key in p.stops]
-    q = evolve(p, phase=phase, wanted=False, rid="", force=False, starts=(), stops=(), timer=p.timer + 1)
-    return evolve(q, standby=False, why=_why(code, text, q, now)), effects
-
-
 _DECIDE: dict[type[Event], Callable[[Process, Any, Now], Step]] = {
     StartAsked: _start_asked,
     RestartAsked: _restart_asked,
@@ -577,11 +413,11 @@ _DECIDE: dict[type[Event], Callable[[Process, Any, Now], Step]] = {
     SignalAsked: _signal_asked,
     DetachAsked: _detach_asked,
     Resumed: _resumed,
-    Granted: _granted,
-    Denied: _denied,
-    Held: _held,
-    Queued: _queued,
-    Lapsed: _lapsed,
+    Granted: granted,
+    Denied: denied,
+    Held: held,
+    Queued: queued,
+    Lapsed: lapsed,
     LeaseEnds: _lease_ends,
     Spawned: _spawned,
     SpawnFailed: _spawn_failed,
@@ -592,6 +428,6 @@ _DECIDE: dict[type[Event], Callable[[Process, Any, Now], Step]] = {
     ChildReported: reported,
     QuestionAsked: question_asked,
     QuestionAnswered: question_answered,
-    Exited: _exited,
-    Looked: _looked,
+    Exited: exited,
+    Looked: looked,
 }

@@ -1,5 +1,6 @@
 """An agent in a program of its own, that can be killed, and what it leaves."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -106,3 +107,15 @@ def keepers_of(folder):
         except OSError:
             continue
     return found
+
+
+def keeper_of(folder):
+    """The one keeper below this folder, when it has become nobody's child."""
+    begun = time.monotonic()
+    while True:
+        with contextlib.suppress(ProcessLookupError):
+            found = [pid for pid in keepers_of(folder) if os.getsid(pid) == pid]
+            if len(found) == 1:
+                return found[0]
+        assert time.monotonic() < begun + DEADLINE, found
+        time.sleep(0.01)

@@ -7,7 +7,7 @@ import pytest
 from helpers import DEADLINE, alive, deadline, finished, sh, texts
 
 from procctl import Agent, State, StopSpec, ready
-from procctl.agent import census
+from procctl.agent import procfs
 from procctl.agent.census import Census, Kin
 from procctl.agent.features import probe
 
@@ -99,7 +99,7 @@ async def test_it_is_not_stopped_before_it_is_empty():
 
 
 async def test_the_next_run_begins_when_nothing_of_the_last_is_left(tmp_path):
-    lives = "grep -qs '^State:[[:space:]]*[^ZX]' /proc/$(cat pid)/status"  # whoever adopts it may be slow to reap it
+    lives = "grep -qs '^State:[[:space:]]*[^ZX[:space:]]' /proc/$(cat pid)/status"  # init may be slow to reap it
     command = sh(f"[ -e pid ] && {lives} && echo two; (setsid sleep 1000 & echo $! > pid); sleep 999")
     async with Agent() as agent:
         with deadline():
@@ -148,10 +148,10 @@ def test_an_empty_environment_is_told_from_one_that_is_not_there_yet():
     stranger = subprocess.Popen(["/bin/sleep", "1000"], env={})
     try:
         limit = time.monotonic() + DEADLINE
-        while (lineage := census._lineage(stranger.pid)) is None:  # its exec is under way: ask again
+        while (lineage := procfs.lineage_of(stranger.pid)) is None:  # its exec is under way: ask again
             assert time.monotonic() < limit
         assert lineage == frozenset()  # it is nobody's
     finally:
         stranger.kill()
         stranger.wait()
-    assert census._lineage(stranger.pid) is None
+    assert procfs.lineage_of(stranger.pid) is None

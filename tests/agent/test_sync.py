@@ -83,7 +83,7 @@ def test_the_whole_face(backend):
             assert [type(event) for event in events] == [Snapshot]
         agent.delete("web")
         assert agent.processes() == []
-        with pytest.raises(Refused, match="an agent does not answer"):  # a controller does
+        with pytest.raises(NoSuchTarget, match="nobody holds"):
             agent.free("nothing")
 
 

@@ -1,7 +1,7 @@
 """The end of a run: what is looked for, what is left over, what follows."""
 
 from procctl.core import events as ev
-from procctl.core.process import LOOK_AGAIN, PAST, REPORT_AFTER
+from procctl.core.ending import LOOK_AGAIN, PAST, REPORT_AFTER
 from procctl.core.records import ExitRecord, Stray, Usage
 from procctl.core.specs import RestartSpec, StopSpec
 from procctl.core.states import Phase

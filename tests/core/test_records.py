@@ -136,6 +136,7 @@ SAMPLES = [
     errors.TimedOut("timeout", "still starting"),
     errors.Failed("two of three", (("web", "denied", "no"),), "procctl why web"),
     errors.PeerGone("gone"),
+    errors.PermitLost("stopped", "over", "ask anew"),
     errors.Closed("closed"),
     errors.BadMessage("expected int, got str", "$.pid"),
     errors.BadConfig("no such key", "did you mean 'x'?"),

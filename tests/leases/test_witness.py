@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from agent.surviving import keepers, keepers_of
+from agent.surviving import keeper_of, keepers, keepers_of
 from helpers import DEADLINE, alive
 
 from procctl.core.terms import Terms
@@ -84,7 +84,7 @@ def test_without_a_controller_everything_on_a_lease_ends_and_begins_anew(stage):
     stage.controller()
     stage.agent("a", keep=True)
     first = stage.runs()
-    (keeper,) = keepers_of(stage.folder)
+    keeper = keeper_of(stage.folder)
     os.kill(keeper, signal.SIGSTOP)
     left = clock()
     stage.signal("controller", signal.SIGSTOP)

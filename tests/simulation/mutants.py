@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from procctl.agent.sweep import Sweep
 from procctl.agent.top import Asking
-from procctl.core import process
+from procctl.core import asking, process
 from procctl.core.events import Exited, Looked, Now, Record, ReleaseLease
 from procctl.core.gate import Decided, Gate, Note, Strike
 from procctl.core.guard import Guard
@@ -151,7 +151,7 @@ def another_agent_gives_everything_a_new_deadline(original):
     return restore
 
 
-@mutant(process, "_spawn", first=28)
+@mutant(asking, "spawn", first=28)
 def started_before_it_is_recorded(original):
     def spawn(p, token, now):
         q, effects = original(p, token, now)

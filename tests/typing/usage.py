@@ -32,6 +32,17 @@ async def embed() -> str:
         return record.describe() if record else items[0].state
 
 
+async def itself(agent: procctl.Agent) -> None:
+    try:
+        async with agent.permit("importer", mode="one", standby=True) as permit:
+            fence: int = permit.fence
+            async for request in permit.requests():
+                await request.done({"fence": fence, "action": request.action})
+            permit.check()
+    except procctl.PermitLost as lost:
+        print(lost.code, lost.message)
+
+
 async def control(fleet: procctl.Fleet, cursor: str) -> None:
     for process in await fleet.processes(name="worker-*", hostname="eu-*"):
         state: procctl.State = process.state
@@ -72,6 +83,8 @@ def blocking() -> None:
             for line in lines:
                 print(line.text)
         print(process.stop())
+        with agent.permit("importer") as permit:
+            print(permit.left, permit.lost)
     me = procctl.child.identity()
     if me is not None:
         print(me.name, me.fence)

@@ -13,10 +13,10 @@ import signal
 from ...core.events import Signal, Spawned, SpawnFailed
 from ...core.process import Process
 from ...core.records import Ident
-from ..census import KERNEL, facts_of
 from ..found import Found
 from ..identity import boot_id, open_pidfd, still_there
 from ..keeping import Thing
+from ..procfs import KERNEL, facts_of
 from ..signals import send
 from .child import Child
 

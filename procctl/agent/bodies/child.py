@@ -14,12 +14,13 @@ from attrs import evolve
 from ...core.events import Event, Exited, Looked, Signal, Spawned, SpawnFailed
 from ...core.process import Process
 from ...core.records import Ident, Stray
-from ..census import MARK, Kin, below
+from ..census import Kin
 from ..exits import End
 from ..identity import boot_id
 from ..keeping import Thing
 from ..output.output import Output, log_paths
 from ..output.pump import Pump
+from ..procfs import MARK, below
 from ..signals import is_there, send, send_group
 from ..spawner import CHANNEL_VARIABLES, Born, Job, Stillborn, describe
 from ..talk import Talk
@@ -150,14 +151,14 @@ class Child:
         """By which the keeper holds what belongs to a run."""
         return f"{self.uuid}.{run}"
 
+    def say(self, text: str) -> None:
+        """Say this to the program on its channel."""
+        assert self.talk is not None
+        self.talk.say(text)
+
     def redirect(self, output: Output) -> None:
         """What it writes goes there from the next run on."""
         self._output = output
-
-    def say(self, text: str) -> None:
-        """Say this on its channel."""
-        assert self.talk is not None
-        self.talk.say(text)
 
     def start(self, process: Process, token: int) -> None:
         """Spawn it soon: feeds Spawned or SpawnFailed, and Exited when it ends."""
