@@ -269,6 +269,23 @@ def test_a_host_that_lost_its_power_begins_with_nothing(virtually):
     virtually(main)
 
 
+@pytest.mark.anyio
+async def test_in_real_time_it_works_too():
+    async with VirtualFleet(1) as fleet:
+        await fleet.controller.start("web", ["web"], mode="one")
+        assert 1 == len(fleet.children("web"))
+    assert [] == fleet.children()
+
+
+@pytest.mark.anyio
+async def test_what_the_body_raises_leaves_as_itself():
+    with pytest.raises(LookupError, match="there is no host 'nowhere', only host1"):
+        async with VirtualFleet(1) as fleet:
+            await fleet.controller.start("web", ["web"])
+            fleet.crash("nowhere")
+    assert [] == fleet.children()
+
+
 @pytest.mark.parametrize("who", ["host1", "controller"])
 @pytest.mark.parametrize("on_exit", ["stop", "keep"])
 def test_a_crash_before_each_step(who, on_exit):
