@@ -198,6 +198,17 @@ def simulate(session: nox.Session) -> None:
 
 
 @nox.session(python=MAIN)
+def stories(session: nox.Session) -> None:
+    """Whole fleets under every fault, 500 stories on each backend: about a quarter of an hour on two processors."""
+    install(session, "trio>=0.27")
+    session.chdir(session.create_tmp())
+    seeds = session.posargs or ("--seeds", "500")
+    for backend in ("asyncio", "trio"):
+        jobs = str(os.cpu_count() or 1)
+        session.run("python", "-m", "procctl.testing.stories", "--jobs", jobs, "--backend", backend, *seeds)
+
+
+@nox.session(python=MAIN)
 def kit(session: nox.Session) -> None:
     """The promises of transports, the slow ones too, over TLS and unix sockets too: about five minutes."""
     install(session, *TEST)

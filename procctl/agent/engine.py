@@ -13,7 +13,6 @@ from attrs import frozen
 
 from ..abc import LOCAL, Call, Caller, Pending, Service
 from ..aio.block import Block
-from ..aio.thread import in_thread
 from ..aio.timers import Timers
 from ..core.approval import Policy
 from ..core.gate import Gate
@@ -47,14 +46,12 @@ from ..link.doorkeeper import Doorkeeper
 from ..version import __version__
 from .agent import OnExit
 from .ground import Ground
-from .identity import boot_id
-from .journal import OUTPUT, Journal, Kept, StateFolder
-from .keeping import Keeping, Thing
+from .journal import STATE, Journal, Kept
 from .links import Above, Links, Places
-from .restore import Ended, restore
+from .machine import Order, State
+from .restore import restore
 from .service import AgentService
 from .stats import own_memory
-from .tools import Tools, make_tools
 
 if TYPE_CHECKING:
     from ..link.session import Session
@@ -63,8 +60,6 @@ __all__ = ["Engine"]
 
 FAREWELL = 0.02
 """Seconds for the last answers to reach whoever waits for them."""
-MARK = "PROCCTL_AGENT"
-"""Environment variable of every child: the runs of the agents that it is below, separated by slashes."""
 OWNER = frozenset({"owner"})
 
 
@@ -110,29 +105,28 @@ class Engine:
         self._ground = ground
         self._started = ground.wall()
         self._epoch = f"{ground.rng.getrandbits(48):012x}"
-        self._timers = Timers()
-        self._state: StateFolder | None = None
-        self._tools = self._make_tools(ground)
+        self._timers = ground.timers()
+        self._state: State | None = None
+        self._machine = ground.machine(self._order(), ground.features)
         welcome = Welcome(name=self._name, role="agent", version=__version__)
-        self._links = Links(welcome, service, self._hello, self._joined, lambda: self.inner.report.spread)
+        self._links = Links(
+            welcome, service, self._hello, self._joined, lambda: self.inner.report.spread, ground.rng.random
+        )
         self._own = _OwnGate(self) if self._join is None else None
         top = self._links.line(self._join) if self._join is not None else self._own
         assert top is not None
-        self.inner = AgentService(self._name, self._epoch, ground, self._tools, self._timers, top, self._own is None)
+        self.inner = AgentService(self._name, self._epoch, ground, self._machine, self._timers, top, self._own is None)
         self.block = Block(f"the agent {self._name}", self._leave)
 
-    def _make_tools(self, ground: Ground) -> Tools:
-        above = os.environ.get(MARK)
-        folder, on_exit = self._setup.state_dir, self._setup.on_exit
-        keeping = Keeping(self._epoch, on_exit, folder, ground.features, lambda: self.inner.hands.living())
-        return make_tools(
-            ground.features,
-            self._pids,
-            {MARK.encode(): os.fsencode(f"{above}/{self._epoch}" if above else self._epoch)},
-            self._epoch,
-            keeping,
-            self._timers.after,
-            folder / OUTPUT if folder is not None and on_exit == "keep" else None,
+    def _order(self) -> Order:
+        return Order(
+            name=self._name,
+            epoch=self._epoch,
+            on_exit=self._setup.on_exit,
+            folder=self._setup.state_dir,
+            ours=self._pids,
+            living=lambda: self.inner.hands.living(),
+            after=self._timers.after,
         )
 
     async def enter(self) -> None:
@@ -140,34 +134,32 @@ class Engine:
         What goes wrong undoes what was done."""
         await self.block.__aenter__()
         try:
-            tools = self._tools
-            chores, tails = tools.means.chores, tools.means.tails
-            for part in (self._timers, tools.poller, tools.watch, tools.census, chores, tails):
-                self.block.start_soon(part.run)
+            for part in (self._timers.run, *self._machine.parts):
+                self.block.start_soon(part)
             await self.block.start(self.inner.hands.run)
-            kept, held, ended = await in_thread(self._recall)
-            tools.attach()
+            kept = await self._ground.work(self._recall)
+            self._machine.begin()
             token = self._recall_leases()
             if self._own is not None:
                 self._own.open(self.inner, self._ground, self._timers, self._setup.approval, token, self.block)
-            await restore(self.inner, kept, held, ended, self._ground.features, self._adopt_leases)
-            tools.keeping.forget_strange()
-            living = self.inner.hands.living()
-            if living:  # their keeper may have been killed, too
-                tools.keep(living)
+            found = await self._ground.work(self._machine.find, kept)
+            restore(self.inner, kept, found, self._adopt_leases)
+            self._machine.begun(self.inner.hands.living())
             await self._links.open(self._setup.listen, self.block)
         except BaseException as error:
             await self.block.__aexit__(type(error), error, error.__traceback__)
             raise
 
-    def _recall(self) -> tuple[list[Kept], list[Thing], Ended]:
+    def _recall(self) -> list[Kept]:
         """What an earlier agent has left. Blocks; for a thread."""
-        if self._setup.state_dir is None:
-            return [], [], {}
-        self._state = StateFolder(self._setup.state_dir)
-        journal = self.inner.journal = Journal.of(self._state, self._epoch)
-        kept, held = journal.load(), self._tools.keeping.take_over()
-        return kept, held, self._tools.keeping.ended()
+        folder = self._setup.state_dir
+        if folder is None:
+            return []
+        self._state = self._machine.state(folder)
+        journal = self.inner.journal = Journal(self._ground.store(f"sqlite://{folder / STATE}"), self._epoch)
+        kept = journal.load()
+        self._machine.take_over()
+        return kept
 
     def _recall_leases(self) -> int:
         """What earlier runs have put down of leases, and the highest token among it."""
@@ -175,7 +167,7 @@ class Engine:
         if journal is None:
             return 0
         epoch, self.inner.deadlines = journal.leases()
-        self.inner.guard.begin(epoch, journal.token, journal.begin(boot_id(), self._ground.boot()))
+        self.inner.guard.begin(epoch, journal.token, journal.begin(self._machine.boot, self._ground.boot()))
         return journal.token
 
     def _adopt_leases(self) -> None:
@@ -212,15 +204,12 @@ class Engine:
             self.inner.hands.end_checks()
             if keeps:
                 self.inner.close()  # what happens from now on is the next agent's to find out
-            self._tools.means.chores.stop()
-            await self._tools.spawner.finish()
+            await self._machine.finish()
             if not keeps:
                 self.inner.hands.kill_now()
             self.inner.hands.close()
             self.inner.close()
-            self._tools.watch.close()
-            await self._tools.keeping.leave()
-            self._tools.close()
+            await self._machine.leave()
             self._close_state()
             for pending in self.stopping:
                 pending.settle(Done())
@@ -289,6 +278,9 @@ class Engine:
 
     def _pids(self) -> list[int]:
         return [p.pid for p in self.inner.host.processes.values() if p.pid]
+
+    def _spread(self) -> float:
+        return self.inner.report.spread
 
     def _joined(self, session: Session) -> None:
         self.inner.report.begin(session)

@@ -1,20 +1,17 @@
-"""What an agent stands on: clocks, dice, the kernel's features. Tests and simulations give it another."""
+"""What an agent stands on: see `procctl.service.ground`; and the machine whose processes it has."""
 
 from __future__ import annotations
 
 import os
-import random
-import time
 from collections.abc import Callable
 
 from attrs import field, frozen
 
-from ..aio.clock import boot_clock
-from ..core.events import Now
-from ..core.terms import Terms
+from ..service import ground
 from .features import Features, probe
+from .machine import Machine, Order
 
-__all__ = ["Ground", "boot_clock"]
+__all__ = ["Ground"]
 
 
 def _features() -> Features:
@@ -24,16 +21,15 @@ def _features() -> Features:
     return Features(**{name: has and name not in without.split(",") for name, has in found.items()})
 
 
+def _computer(order: Order, features: Features) -> Machine:
+    from .computer import Computer
+
+    return Computer(order, features)
+
+
 @frozen(kw_only=True)
-class Ground:
-    """Attributes: boot, wall: Clocks, in seconds. rng: Dice and ids. features: Of this kernel. terms: Of leases."""
+class Ground(ground.Ground):
+    """Attributes: features: Of this kernel. machine: Makes what acts on processes."""
 
-    boot: Callable[[], float] = boot_clock
-    wall: Callable[[], float] = time.time
-    rng: random.Random = field(factory=random.Random)  # seeded by the system; what it gives is no secret
     features: Features = field(factory=_features)
-    terms: Terms = Terms()
-
-    def now(self) -> Now:
-        """The present instant, with a roll of the dice."""
-        return Now(self.boot(), self.wall(), self.rng.random())
+    machine: Callable[[Order, Features], Machine] = _computer

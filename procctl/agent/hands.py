@@ -14,51 +14,41 @@ from ..abc import Body
 from ..core import events as ev
 from ..core.process import Process
 from ..core.records import Ident
-from ..core.specs import ReadyCommand, ReadyLog, ReadyMessage, ReadyTcp
-from .bodies.adopted import Adopted
-from .bodies.child import Child, environment, slot_of
+from .bodies.child import slot_of
 from .bodies.itself import Itself
 from .keeping import Thing
+from .machine import Adopter, Incarnation, Machine
 from .output.output import Output
-from .ready.command import agrees
-from .ready.log import says
-from .ready.tcp import accepts
-from .talk import Talk
-from .tools import Tools, run_once
 
 __all__ = ["Hands"]
 
 logger = logging.getLogger("procctl.agent")
 
 Feed = Callable[[str, ev.Event], None]
-After = Callable[[float, Callable[[], None]], None]
 
 
 class Hands:
     """All bodies of one agent.
 
     Args:
-        tools: What they work with.
+        machine: Makes them.
         processes: Gives the present state of one by its uuid.
         feed: Takes what happens.
-        after: Calls later.
         troubled: Told of trouble with a process's files, and when it is over (empty).
     """
 
     def __init__(
         self,
-        tools: Tools,
+        machine: Machine,
         processes: Callable[[str], Process],
         feed: Feed,
-        after: After,
         troubled: Callable[[str, str], None],
     ) -> None:
-        self._after = after
-        self._tools = tools
+        self._machine = machine
         self._processes = processes
         self._feed = feed
         self._troubled = troubled
-        self._bodies: dict[str, Child | Itself] = {}
+        self._bodies: dict[str, Incarnation] = {}
         self.itself: dict[str, Itself] = {}
         """Bodies of this program itself, for processes that are about to appear."""
         self.outputs: dict[str, Output] = {}
@@ -74,21 +64,19 @@ class Hands:
     def appeared(self, process: Process) -> None:
         """A process was registered."""
         if process.own:
-            own = self._bodies[process.uuid] = self.itself.pop(process.uuid)
+            own = self.itself.pop(process.uuid)
+            self._bodies[process.uuid] = own
             own.redirect(self.outputs.setdefault(process.uuid, self._output(process, None)))
             return
         output = self.outputs[process.uuid] = self._best_output(process)
-        talk = None
-        if process.spec.channel:
-            talk = Talk(process, self._tools.poller, self._after, partial(self._feed, process.uuid))
-        self._bodies[process.uuid] = Child(process.uuid, self._tools, output, self._feed, talk)
+        self._bodies[process.uuid] = self._machine.body(process, output, self._feed)
 
     def _best_output(self, process: Process) -> Output:
         """One that outlives this agent, where that is wanted and can be."""
-        if self._tools.straight is None:
+        if self._machine.straight is None:
             return self._output(process, None)
         try:
-            return self._output(process, self._tools.straight / process.uuid)
+            return self._output(process, self._machine.straight / process.uuid)
         except OSError as error:
             text = f"its output cannot go to files of its own ({error.strerror}): it ends with this agent"
             logger.error("%s: %s", process.name, text)
@@ -98,7 +86,7 @@ class Hands:
     def _straighten(self, process: Process) -> None:
         """What could not have files of its own may have them now. What it wrote before was in memory alone."""
         old = self.outputs[process.uuid]
-        if self._tools.straight is None or old.is_straight or process.own:
+        if self._machine.straight is None or old.is_straight or process.own:
             return
         old.close()
         output = self.outputs[process.uuid] = self._best_output(process)
@@ -111,7 +99,7 @@ class Hands:
             process.name,
             process.spec.logs,
             process.spec.cwd,
-            self._tools.means,
+            self._machine.means,
             straight=straight,
             instance=slot_of(process),
             troubled=partial(self._troubled, process.uuid),
@@ -150,19 +138,17 @@ class Hands:
             case _:
                 raise AssertionError(f"nothing is done for {effect}")
 
-    def _body_for(self, uuid: str) -> Child | Itself:
+    def _body_for(self, uuid: str) -> Incarnation:
         """The body of the next run: one that can adopt, where it is to."""
         if self._processes(uuid).adopts is not None:
             return self.adopting(uuid)
         return self._bodies[uuid]
 
-    def adopting(self, uuid: str) -> Adopted:
+    def adopting(self, uuid: str) -> Adopter:
         """A body for a run that is there already, from now on that of this process."""
-        body = self._bodies[uuid]
-        if not isinstance(body, Adopted):
-            body = self._bodies[uuid] = Adopted(uuid, self._tools, self.outputs[uuid], self._feed, body.talk)
-        if not self._processes(uuid).spec.channel:
-            body.talk = None
+        process, output = self._processes(uuid), self.outputs[uuid]
+        body = self._machine.adopting(self._bodies[uuid], process, output, self._feed)
+        self._bodies[uuid] = body
         return body
 
     def ident(self, uuid: str) -> Ident | None:
@@ -192,7 +178,7 @@ class Hands:
             self._checks[uuid] = scope
             text = ""
             with anyio.move_on_after(spec.timeout) as timer:
-                text = await self._passes(process)
+                text = await self._machine.passes(process, self._bodies[uuid], self.outputs[uuid])
             if scope.cancel_called:
                 return
             if timer.cancelled_caught:
@@ -200,26 +186,6 @@ class Hands:
             self._feed(uuid, ev.NotReady(serial, text) if text else ev.BecameReady(serial))
         if self._checks.get(uuid) is scope:
             del self._checks[uuid]
-
-    async def _passes(self, process: Process) -> str:
-        """Return when it is ready: empty, or why it never will be."""
-        match process.spec.ready:
-            case ReadyTcp() as tcp:
-                await accepts(tcp)
-            case ReadyLog() as log:
-                await says(log, self.outputs[process.uuid], self._bodies[process.uuid].begun)
-            case ReadyCommand() as command:
-                env = environment(process, process.token, self._tools)
-                return await agrees(
-                    command, lambda argv, timeout: run_once(self._tools, argv, process.spec.cwd, env, timeout)
-                )
-            case ReadyMessage():
-                talk = self._bodies[process.uuid].talk
-                assert talk is not None
-                await talk.said_ready()
-            case None:
-                pass
-        return ""
 
     def end_checks(self) -> None:
         """Nothing is waited for to be ready any more."""

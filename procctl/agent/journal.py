@@ -17,10 +17,10 @@ from ..abc import Store
 from ..core.process import Process
 from ..core.records import Ident
 from ..errors import BadConfig, BadMessage
-from ..service.urls import store_for
+from ..service.folder import private_folder
 from ..wire.codec import structure, unstructure
 
-__all__ = ["Journal", "Kept", "StateFolder"]
+__all__ = ["OUTPUT", "STATE", "Journal", "Kept", "StateFolder"]
 
 logger = logging.getLogger("procctl.agent.journal")
 
@@ -61,11 +61,8 @@ class StateFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.output = path / OUTPUT
+        private_folder(path)
         try:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if path.stat().st_uid != os.geteuid():
-                raise BadConfig(f"the state folder {path} is another user's", "choose one of your own")
-            path.chmod(0o700)
             self.output.mkdir(mode=0o700, exist_ok=True)
             self._lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -114,11 +111,6 @@ class Journal:
         """What is to be put down with the next document."""
         self._epoch = 0
         self._until: dict[str, tuple[float, float]] = {}
-
-    @classmethod
-    def of(cls, folder: StateFolder, mark: str) -> Journal:
-        """The one of a state folder. Raises `BadConfig` if it cannot be used."""
-        return cls(store_for(f"sqlite://{folder.path / STATE}"), mark)
 
     def load(self) -> list[Kept]:
         """All that is recorded. What a program ran as itself has ended with it, and is forgotten.

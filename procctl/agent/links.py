@@ -53,7 +53,7 @@ class Links:
         service: What they talk to.
         hello: Gives our word to a controller, with the heartbeat that we want.
         joined: Told of each new link to it.
-        spread: See `procctl.link.line.Line`.
+        spread, roll: See `procctl.link.line.Line`.
     """
 
     def __init__(
@@ -63,12 +63,14 @@ class Links:
         hello: Callable[[float], Hello],
         joined: Callable[[Session], None],
         spread: Callable[[], float],
+        roll: Callable[[], float],
     ) -> None:
         self._welcome = welcome
         self._service = service
         self._hello = hello
         self._joined = joined
         self._spread = spread
+        self._roll = roll
         self._reception: Reception | None = None
         self._line: Line | None = None
 
@@ -101,6 +103,7 @@ class Links:
             joined=lambda session, welcome: self._joined(session),
             admit=owner,
             spread=self._spread,
+            roll=self._roll,
         )
         return self._line
 

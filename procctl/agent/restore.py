@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from ..aio.thread import in_thread
 from ..core.records import Ident
 from ..core.states import Phase
 from .exits import End, of_status
@@ -22,7 +22,9 @@ from .identity import boot_id, open_pidfd, start_of, still_there
 from .journal import Kept
 from .keeping import Thing
 from .procfs import facts_of
-from .service import AgentService
+
+if TYPE_CHECKING:
+    from .service import AgentService
 
 __all__ = ["Ended", "restore", "search"]
 
@@ -34,19 +36,11 @@ _EXEC = (0.02, 0.3)
 """Pause and whole time, in seconds, in which a child that was being spawned gets its own environment."""
 
 
-async def restore(
-    service: AgentService,
-    kept: list[Kept],
-    held: list[Thing],
-    ended: Ended,
-    features: Features,
-    known: Callable[[], None],
-) -> None:
+def restore(service: AgentService, kept: list[Kept], found: Mapping[str, Found], known: Callable[[], None]) -> None:
     """Take over. When it returns, every process is in its phase, and what has ended meanwhile is about to be told.
 
     `known` is called when all are registered, and before anything is done to any.
     """
-    found = await in_thread(search, kept, held, ended, features)
     for record in kept:
         service.restore(record.process)
     known()

@@ -68,14 +68,14 @@ from .bodies.itself import Bearer, Itself, is_there, uuid_of
 from .found import Found
 from .ground import Ground
 from .hands import Hands
-from .identity import boot_id, ident_of
+from .identity import ident_of
 from .journal import Journal
+from .machine import Machine
 from .output.output import Output
 from .output.reader import Reader
 from .report import Report
 from .stats import Stats
 from .sweep import Sweep
-from .tools import Tools
 from .top import Asking, Top
 
 __all__ = ["AgentService"]
@@ -95,30 +95,30 @@ class AgentService:
         name: Of the host.
         epoch: Names this run of the agent.
         ground: Clocks and dice.
-        tools: What bodies work with.
+        machine: Whose processes they are.
         timers: Calls later.
         top: Answers questions for permission.
         joined: Whether that is a controller.
     """
 
     def __init__(
-        self, name: str, epoch: str, ground: Ground, tools: Tools, timers: Timers, top: Top, joined: bool = False
+        self, name: str, epoch: str, ground: Ground, machine: Machine, timers: Timers, top: Top, joined: bool = False
     ) -> None:
         self.name = name
         self.epoch = epoch
         self.host = Host(name, ground.rng)
-        self.hands = Hands(tools, lambda uuid: self.host.processes[uuid], self.feed, timers.after, self.troubled)
+        self.hands = Hands(machine, lambda uuid: self.host.processes[uuid], self.feed, self.troubled)
         self.report = Report(name, self._items, timers.after, ground.rng.random)
         self._ground = ground
         self._timers = timers
         self._top = top
-        self.guard = Guard(name, boot_id(), epoch, ground.terms)
+        self.guard = Guard(name, machine.boot, epoch, ground.terms)
         later = timers.after if joined else None
         self.asking = Asking(name, self.guard, top, ground.now, self.feed, self._keep, later)
-        self._sweep = Sweep(tools.census, timers.after, self.asking.release, self._idle, is_there)
+        self._sweep = Sweep(machine.census, timers.after, self.asking.release, self._idle, is_there)
         self._lane: Lane[HostOut] = Lane(self._perform)
         self._timeline = Timeline(epoch)
-        self._stats = Stats(tools.features)
+        self._stats = Stats(ground.features)
         self._shown: dict[str, State] = {}
         self._waiting: dict[str, list[Pending]] = {}
         self._sampled: set[str] = set()
@@ -128,7 +128,7 @@ class AgentService:
         self.journal: Journal | None = None
         self.deadlines: dict[str, tuple[float, float]] = {}
         """Those of an earlier run, by uuid: when, and how long the lease lasts."""
-        self._keeping = tools.keeping
+        self._keeping = machine.keeping
         self._unrecorded: dict[str, str] = {}
         """What could not be put down as it is: by uuid, and why."""
         self._unforgotten: set[str] = set()
@@ -406,7 +406,7 @@ class AgentService:
             return
         p = self.host.processes[uuid]
         run = p.runs + 1 if p.phase is Phase.STARTING else p.runs
-        self.hands.adopting(uuid).take(run, found.ident, found.pidfd, found.end, found.channel)
+        self.hands.adopting(uuid).take(run, found)
         self.feed(uuid, ev.Resumed(found.ident.pid))
 
     def _appeared(self, process: Process) -> None:

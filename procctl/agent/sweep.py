@@ -7,7 +7,8 @@ import signal
 from collections.abc import Callable
 
 from ..core.records import Stray
-from .census import Census, Kin
+from .census import Kin
+from .machine import Looks
 
 __all__ = ["Sweep"]
 
@@ -31,7 +32,7 @@ class Sweep:
 
     def __init__(
         self,
-        census: Census,
+        census: Looks,
         after: Callable[[float, Callable[[], None]], None],
         swept: Callable[[str, int], None],
         idle: Callable[[str], bool],

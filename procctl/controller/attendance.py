@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping, Sequence
-from time import time
 
 import anyio
 
@@ -102,7 +101,7 @@ class Attendance:
             return NOTHING_NEW  # its last words: another link has taken its place, or it has said goodbye
         self._silence.heard(host, link.session.heard)
         before = record.current
-        events, wanted = self._registry.heard(host, beat, time())
+        events, wanted = self._registry.heard(host, beat, self._now().wall)
         if events:
             self._happened(events)
         if record.current is not before or (events and any(not isinstance(event, StateChanged) for event in events)):
@@ -136,7 +135,7 @@ class Attendance:
                 self._silence.heard(host, now)
                 continue
             self._silence.forget(host)
-            self._happened(self._registry.silence(host, time()))
+            self._happened(self._registry.silence(host, self._now().wall))
             if self._reach.on_silent == "end":
                 link.session.end(f"nothing has come for {link.session.silent:.1f} s")
         self._sweeping = bool(self._links)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import random
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
@@ -27,14 +25,10 @@ from ..abc import (
     StreamItem,
 )
 from ..aio.block import Block
-from ..aio.clock import boot_clock
 from ..aio.lane import Lane
-from ..aio.thread import in_thread
-from ..aio.timers import Timers
 from ..core.approval import Policy, check_policies
 from ..core.auth import Auth
 from ..core.budget import RestartBudget
-from ..core.events import Now
 from ..core.fleet import FleetOut, Forward, Merged, Router
 from ..core.gate import Gate
 from ..core.host import HostRequest
@@ -77,7 +71,6 @@ from ..core.messages import (
 from ..core.reach import Reach
 from ..core.registry import About, Registry
 from ..core.rights import OWNER, refused
-from ..core.terms import Terms
 from ..errors import Closed, refusal
 from ..link.consultant import Consultant, Entrance
 from ..link.doorkeeper import Doorkeeper
@@ -85,6 +78,7 @@ from ..link.pair import pair
 from ..link.reception import Reception
 from ..link.session import Session, bounded
 from ..service.fleet import Fleet
+from ..service.ground import Ground
 from ..service.timeline import Timeline
 from ..version import __version__
 from .attendance import Attendance
@@ -133,11 +127,12 @@ class Controller(Fleet):
         reach: Reach | None = None,
         restarts: RestartBudget | None = None,
         state_dir: str | os.PathLike[str] | None = None,
-        _terms: Terms | None = None,
+        _ground: Ground | None = None,
     ) -> None:
         super().__init__(self)
         self.name = name
-        self._terms = _terms or Terms()
+        self._ground = _ground or Ground()
+        self._now = self._ground.now
         self._state_dir = state_dir
         self._journal: Journal | None = None
         self.registry = Registry()
@@ -148,9 +143,9 @@ class Controller(Fleet):
         self._links: dict[str, AgentLink] = {}
         self._waiting: dict[str, tuple[Pending, Call]] = {}
         self._numbers = 0
-        self._timers = Timers()
+        self._timers = self._ground.timers()
         self._consultant = Consultant(self._policies, self.registry, self._begin)
-        self._turnstile = Turnstile(restarts, self._consultant, _now, self._timers.after)
+        self._turnstile = Turnstile(restarts, self._consultant, self._now, self._timers.after)
         self.entrance: Entrance = self._turnstile
         self.door = self._make_door(None)
         self._reception = Reception(self, self._attach, auth=auth)
@@ -158,13 +153,13 @@ class Controller(Fleet):
             self.registry,
             self._links,
             reach or Reach(),
-            now=_now,
+            now=self._now,
             later=self._timers.after,
             happened=self._happened,
             moved=lambda: self._outputs.changed(),
         )
         self._outputs = Outputs(name, self.registry, self._links, lambda: self._closed)
-        self._timeline = Timeline(os.urandom(6).hex())
+        self._timeline = Timeline(f"{self._ground.rng.getrandbits(48):012x}")
         self._block: Block | None = None
         self._closed = False
 
@@ -173,13 +168,13 @@ class Controller(Fleet):
     async def __aenter__(self) -> Self:
         if self._block is not None:
             raise Closed("a controller is entered once", "make another Controller()")
-        self._started = _now().wall
+        self._started = self._ground.wall()
         self._block = Block(f"the controller {self.name}", self._leave)
         await self._block.__aenter__()
         try:
             self._block.start_soon(self._timers.run)
             if self._state_dir is not None:
-                recalled = await in_thread(self._recall, Path(self._state_dir).absolute())
+                recalled = await self._ground.work(self._recall, Path(self._state_dir).absolute())
                 assert self._journal is not None
                 self.door = self._make_door(recalled)
                 self._block.start_soon(self._journal.run)
@@ -200,19 +195,19 @@ class Controller(Fleet):
 
     def _make_door(self, recalled: Recalled | None) -> Doorkeeper:
         """The gate, and what is around it."""
-        epoch = int(time.time() * 1000) if recalled is None else recalled.epoch
+        epoch = int(self._ground.wall() * 1000) if recalled is None else recalled.epoch
         token, born = (0, epoch) if recalled is None else (recalled.token, recalled.born)
-        gate = Gate(self._consultant.policies, self.registry, token, terms=self._terms, epoch=epoch, born=born)
+        gate = Gate(self._consultant.policies, self.registry, token, terms=self._ground.terms, epoch=epoch, born=born)
         if recalled is not None:
-            gate.book.load(recalled.leases, _now().boot)
-        door = Doorkeeper(gate, _now, self._timers.after, self._revoke, self._journal)
+            gate.book.load(recalled.leases, self._ground.boot())
+        door = Doorkeeper(gate, self._now, self._timers.after, self._revoke, self._journal)
         self._consultant.before(door)
         return door
 
     def _recall(self, folder: Path) -> Recalled:
         """What an earlier life has put down. Blocks; for a thread."""
-        self._journal = Journal.of(folder)
-        return self._journal.begin(time.time())
+        self._journal = Journal.of(folder, self._ground)
+        return self._journal.begin(self._ground.wall())
 
     async def _leave(self) -> None:
         self._closed = True
@@ -223,7 +218,7 @@ class Controller(Fleet):
             with anyio.move_on_after(_WRITING):
                 while self.door.busy:
                     await anyio.sleep(_WRITING / 1000)
-            await in_thread(self._journal.close)
+            await self._ground.work(self._journal.close)
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -325,7 +320,7 @@ class Controller(Fleet):
         link = self._links.get(host.name)
         if link is None or host.state == "silent":
             return host
-        return evolve(host, heard=max(host.heard, _now().wall - link.session.silent))
+        return evolve(host, heard=max(host.heard, self._ground.wall() - link.session.silent))
 
     def _info(self) -> AgentInfo:
         return AgentInfo(
@@ -344,7 +339,7 @@ class Controller(Fleet):
     @asynccontextmanager
     async def _stream(self, request: AnyStream, caller: Caller) -> AsyncGenerator[AsyncIterator[StreamItem]]:
         if isinstance(request, Events):
-            async with aclosing(self._timeline.read(request, self.registry.processes, time.time)) as events:
+            async with aclosing(self._timeline.read(request, self.registry.processes, self._ground.wall)) as events:
                 yield cast("AsyncIterator[StreamItem]", events)
         else:
             async with self._outputs.read(request, caller) as chunks:
@@ -428,7 +423,3 @@ def _about(caller: Caller, session: Session, hello: Hello) -> About:
 def _at(event: AnyEvent, cursor: str) -> AnyEvent:
     """The event with its place in our own order."""
     return evolve(event, cursor=cursor)
-
-
-def _now() -> Now:
-    return Now(boot_clock(), time.time(), random.random())

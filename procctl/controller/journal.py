@@ -7,7 +7,6 @@ more there is to do, the more leases share one fsync.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
@@ -16,12 +15,11 @@ import anyio
 from attrs import frozen
 
 from ..abc import Store
-from ..aio.thread import in_thread
 from ..aio.wake import Wake
 from ..core.gate import Note, Strike
 from ..core.leases import Lease
 from ..errors import BadConfig, BadMessage
-from ..service.urls import store_for
+from ..service.ground import Ground, Work
 from ..wire.codec import structure, unstructure
 
 __all__ = ["JOURNAL", "Journal", "Recalled"]
@@ -52,9 +50,11 @@ class Journal:
 
     Args:
         store: Where they are; closed with this.
+        work: Does what blocks.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, work: Work) -> None:
+        self._work = work
         self._store = store
         self._next: tuple[Sequence[Note | Strike], Callable[[str], None]] | None = None
         self._wake = Wake()
@@ -62,21 +62,15 @@ class Journal:
         self._closed = False
 
     @classmethod
-    def of(cls, folder: Path) -> Journal:
+    def of(cls, folder: Path, ground: Ground | None = None) -> Journal:
         """The one of a folder, which is made where it is missing, for its user alone. Blocks.
 
         Raises:
             BadConfig: It cannot be made or used, or another controller has it.
         """
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if folder.stat().st_uid != os.geteuid():
-                raise BadConfig(f"the state folder {folder} is another user's", "choose one of your own")
-            folder.chmod(0o700)
-        except OSError as error:
-            text = f"cannot use the state folder {folder}: {error.strerror}"
-            raise BadConfig(text, "--state-dir names another") from None
-        return cls(store_for(f"sqlite://{folder / JOURNAL}?durable=yes"))
+        ground = ground or Ground()
+        ground.folder(folder)
+        return cls(ground.store(f"sqlite://{folder / JOURNAL}?durable=yes"), ground.work)
 
     def begin(self, wall: float) -> Recalled:
         """What is there, and that a new life begins. Blocks.
@@ -115,7 +109,7 @@ class Journal:
                 continue
             (batch, done), self._next = self._next, None
             with anyio.CancelScope(shield=True):
-                why = await in_thread(self._commit, _changes(batch))
+                why = await self._work(self._commit, _changes(batch))
             done(why)
 
     def _commit(self, changes: list[tuple[str, str | None]]) -> str:

@@ -57,6 +57,7 @@ class Line:
         admit: On whose word the far side's requests are acted upon.
         spread: Within how many seconds to come back when a session is lost, at a moment of chance: so that a thousand
             that have lost the same far side do not come back together.
+        roll: The dice.
     """
 
     def __init__(
@@ -69,9 +70,10 @@ class Line:
         joined: Callable[[Session, Welcome], None] = lambda session, welcome: None,
         admit: Admit | None = None,
         spread: Callable[[], float] = lambda: 0.0,
+        roll: Callable[[], float] = random.random,
     ) -> None:
         self._spread = spread
-        self._roll = random.random
+        self._roll = roll
         self._dial = dial
         self._hello = hello
         self._attach = attach

@@ -48,7 +48,7 @@ def give_again(pid, command=SLEEP):
 async def started(agent, name, command, **declared):
     """One that runs, when nothing else is being started: the keeper has forked."""
     process = await agent.start(name, command, **declared)
-    await until(lambda: agent._engine._tools.keeping.parents == {})
+    await until(lambda: agent._engine._machine.keeping.parents == {})
     return process
 
 
@@ -166,7 +166,7 @@ async def an_adopted_one(ground, folder):
             first = subprocess.Popen(SLEEP, start_new_session=act == "stop")
             await until(Path(f"/proc/{first.pid}/cmdline").read_bytes)  # its exec has come through
             web = await agent.adopt(first.pid, act)
-            await until(lambda: agent._engine._tools.keeping.parents == {})
+            await until(lambda: agent._engine._machine.keeping.parents == {})
             first.kill()
             first.wait()
             stranger = give_again(first.pid, sh("sleep 1001 & exec sleep 1000"))

@@ -72,6 +72,6 @@ async def test_an_agent_whose_folder_is_gone_starts_another_keeper_all_the_same(
             shutil.rmtree(place / "state")
             os.kill(keeper, signal.SIGKILL)
             gone([keeper])
-            await until(lambda: agent._engine._tools.keeping._sock is not None)
+            await until(lambda: agent._engine._machine.keeping._sock is not None)
             other = await agent.start("other", SLEEP)
             assert (alive(web.pid), alive(other.pid)) == (True, True)

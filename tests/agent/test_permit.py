@@ -23,7 +23,7 @@ QUICK = Terms(ttl=2.5, drift=0.01, wake=0.4, kill=0.4, renew=0.3)
 @pytest.fixture
 async def fleet():
     async with (
-        Controller(_terms=QUICK) as controller,
+        Controller(_ground=Ground(terms=QUICK)) as controller,
         Agent("north", join=controller, _ground=Ground(terms=QUICK)) as north,
         Agent("south", join=controller, _ground=Ground(terms=QUICK)) as south,
     ):
@@ -325,7 +325,7 @@ async def test_force_waits_until_the_block_is_left(fleet):
 
 @pytest.mark.in_turn
 async def test_without_its_controller_it_is_told_in_time():
-    async with Controller(_terms=QUICK) as controller:
+    async with Controller(_ground=Ground(terms=QUICK)) as controller:
         async with Agent("north", join=controller, _ground=Ground(terms=QUICK)) as north:
             with pytest.raises(PermitLost, match="the controller has not been heard") as caught:
                 async with north.permit("importer", mode="one", grace=0.5) as permit:

@@ -19,7 +19,7 @@ QUICK = Terms(ttl=2.5, drift=0.01, wake=0.4, kill=0.4, renew=0.3)
 def fleet(anyio_backend, place):
     url = f"unix://{place}/c.sock"
     with (
-        sync.Controller(backend=anyio_backend, listen=[url], _terms=QUICK) as controller,
+        sync.Controller(backend=anyio_backend, listen=[url], _ground=Ground(terms=QUICK)) as controller,
         sync.Agent("north", backend=anyio_backend, join=url, _ground=Ground(terms=QUICK)) as north,
         sync.Agent("south", backend=anyio_backend, join=url, _ground=Ground(terms=QUICK)) as south,
     ):

@@ -7,6 +7,7 @@ import io
 import os
 import re
 import shlex
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -62,6 +63,20 @@ async def test_python_runs(block, monkeypatch, tmp_path):
         else:
             await _run(code, names, block.tags)
     _check_printed(text, out.getvalue())
+
+
+@pytest.mark.parametrize("block", blocks("python", "pytest"), ids=_id)
+def test_tests_pass(block, tmp_path):
+    """Files of tests, which need nothing but pytest and the plug-in of procctl."""
+    (tmp_path / "test_page.py").write_text(block.text)
+    plugin = ("-p", "procctl.testing.plugin", "-p", "no:cacheprovider")
+    env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *plugin, "test_page.py"],
+        cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(rf"^{block.text.count('async def test_')} passed", done.stdout, re.MULTILINE)
 
 
 def _needs_agent(text):

@@ -20,9 +20,11 @@ import json, sys
 import anyio
 from procctl import Controller
 from procctl.core.terms import Terms
+from procctl.service.ground import Ground
 
 async def main(folder, terms):
-    async with Controller(listen=[f"unix://{folder}/c.sock"], state_dir=f"{folder}/c", _terms=Terms(**terms)):
+    ground = Ground(terms=Terms(**terms))
+    async with Controller(listen=[f"unix://{folder}/c.sock"], state_dir=f"{folder}/c", _ground=ground):
         print("there", flush=True)
         await anyio.sleep_forever()
 

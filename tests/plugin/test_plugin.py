@@ -47,6 +47,17 @@ def test_what_is_installed_is_what_was_built(installed, tmp_path):
     assert all(path.startswith(str(installed.parent)) for path in said.split())
 
 
+def test_its_fixture_is_found_by_pytest(installed, tmp_path):
+    lines = [
+        "async def test_it(procctl_fleet):",
+        "fleet = await procctl_fleet(agents=1)",
+        "assert not fleet.children()",
+    ]
+    (tmp_path / "test_own.py").write_text("\n    ".join(lines))
+    said = run(installed / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_own.py", cwd=tmp_path)
+    assert "1 passed" in said
+
+
 def test_it_keeps_its_promises(installed):
     which = [] if os.environ.get("PROCCTL_KIT") == "all" else ["-k", "trio"]  # both take their time
     run(installed / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *which, "tests", cwd=EXAMPLE)

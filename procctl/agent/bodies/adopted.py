@@ -13,7 +13,7 @@ import signal
 from ...core.events import Signal, Spawned, SpawnFailed
 from ...core.process import Process
 from ...core.records import Ident
-from ..exits import End
+from ..found import Found
 from ..identity import boot_id, open_pidfd, still_there
 from ..keeping import Thing
 from ..procfs import KERNEL, facts_of
@@ -30,19 +30,10 @@ class Adopted(Child):
 
     _leader: bool
 
-    def take(
-        self, run: int, ident: Ident, pidfd: int | None, end: End | None = None, channel: int | None = None
-    ) -> None:
-        """The run that an earlier agent has left.
-
-        Args:
-            run: Its number.
-            ident: Which.
-            pidfd: Its descriptor; it is this body's from now on.
-            end: How it has ended, if it has and that cannot be asked by the descriptor.
-            channel: The agent's end of its channel, where somebody has kept it; this body's from now on.
-        """
-        self._hold(ident, pidfd)
+    def take(self, run: int, found: Found) -> None:
+        """The run of that number, which an earlier agent has left; its descriptors are this body's from now on."""
+        ident, end, channel = found.ident, found.end, found.channel
+        self._hold(ident, found.pidfd)
         self._run_key = self.key(run)
         if self._output.is_straight:
             self._output.resume()

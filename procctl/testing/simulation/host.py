@@ -126,7 +126,7 @@ class Agent:
         self.guard = Guard(machine.name, machine.boot, self.run, machine.kernel.terms)
         self.wire = machine.wire(self)
         self.asking = Asking(machine.name, self.guard, self.wire, machine.clock.now, self.feed, self._keep, self.later)
-        self._sweep = Sweep(self, self.later, self.asking.release, self._idle, lambda uuid: False)  # type: ignore[arg-type]
+        self._sweep = Sweep(self, self.later, self.asking.release, self._idle, lambda uuid: False)
         self._lane: Lane[HostOut] = Lane(self._perform)
         self._runs: dict[str, Run] = {}
         self._forking: dict[str, Callable[[], Run]] = {}
