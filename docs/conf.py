@@ -53,7 +53,8 @@ nitpick_ignore = [
 ] + [("py:class", "procctl.core.leases.Lease"), ("py:class", "procctl.testing.promises.Promise")]
 nitpick_ignore += [("py:class", "procctl.core.auth._PathLike"), ("py:class", "procctl.child.wire.Wire")]
 nitpick_ignore += [("py:class", f"procctl.agent.{name}") for name in ("permit._Requests", "blocking.BlockingPermit")]
-nitpick_ignore += [("py:class", "procctl.core.events.Event")]
+nitpick_ignore += [("py:class", f"procctl.{name}") for name in ("core.events.Event", "core.terms.Terms")]
+nitpick_ignore += [("py:class", f"procctl.testing.virtual.{name}") for name in ("child.Place", "time.T")]
 
 _MADE_BY_PROCCTL = {"procctl.Fleet", "procctl.Permit", "procctl.Process", "procctl.sync.Fleet", "procctl.sync.Process"}
 _UNTIL = "Literal['accepted', 'settled', 'running', 'ready', 'stopped', 'exit']"

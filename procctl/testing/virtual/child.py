@@ -116,7 +116,7 @@ class FakeChild:
 
     @property
     def token(self) -> int:
-        """Of the lease that it runs on: its ``PROCCTL_FENCE``."""
+        """Its ``PROCCTL_FENCE``, of the lease that it runs on."""
         return self.place.token
 
     @property

@@ -169,7 +169,7 @@ class VirtualFleet:
 
     @property
     def controller(self) -> Controller:
-        """The controller as it is now: all that a `Fleet` can do, for all hosts. After a crash it is another."""
+        """The controller as it is now, with all that a `Fleet` can do, for all hosts. After a crash it is another."""
         assert self._top.controller is not None
         return self._top.controller
 

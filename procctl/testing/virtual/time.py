@@ -100,8 +100,7 @@ def run_virtual(
     Returns:
         What it returns.
 
-    Raises:
-        What it raises.
+    What it raises leaves as itself.
     """
     name, options = virtual_backend(backend, cushion)
     with _in_order(backend, seed):
