@@ -199,7 +199,7 @@ def simulate(session: nox.Session) -> None:
 
 @nox.session(python=MAIN)
 def stories(session: nox.Session) -> None:
-    """Whole fleets under every fault, 500 stories on each backend: about a quarter of an hour on two processors."""
+    """Whole fleets under every fault, 500 stories on each backend: about ten minutes on two processors."""
     install(session, "trio>=0.27")
     session.chdir(session.create_tmp())
     seeds = session.posargs or ("--seeds", "500")

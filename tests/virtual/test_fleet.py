@@ -5,7 +5,7 @@ import pytest
 
 import procctl
 from procctl.core.leases import Book
-from procctl.testing import Script, Violation, VirtualFleet, run_virtual
+from procctl.testing import FakeChild, Script, Violation, VirtualFleet, run_virtual
 
 BACKENDS = ("asyncio", "trio")
 
@@ -267,6 +267,33 @@ def test_a_host_that_lost_its_power_begins_with_nothing(virtually):
             assert ["host2"] == [child.host for child in fleet.children()]
 
     virtually(main)
+
+
+def test_what_outlived_its_program_has_no_power_either(virtually):
+    async def main():
+        async with VirtualFleet(1, scripts={"web": Script(leaves=1)}) as fleet:
+            web = await fleet.controller.start("web", ["web"])
+            child = fleet.child("web")
+            child.exit()
+            assert (False, True) == (child.alive, child.there)
+            fleet.reboot("host1")
+            assert not child.there
+            await fleet.restart("host1")
+            await web.start()
+            assert child.pid != fleet.child("web").pid
+
+    virtually(main)
+
+
+def test_an_agent_that_cannot_be_left_is_told_of(virtually, monkeypatch):
+    monkeypatch.setattr(FakeChild, "signal", lambda self, name, tree=False: None)
+
+    async def main():
+        async with VirtualFleet(1) as fleet:
+            await fleet.controller.start("web", ["web"])
+
+    with pytest.raises(Violation, match="leaving: host1 could not be left within 3600 s"):
+        virtually(main)
 
 
 @pytest.mark.anyio

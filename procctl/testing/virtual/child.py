@@ -209,7 +209,10 @@ class FakeChild:
         """Its machine has no power any more."""
         self.tell(None)
         self.descendants.clear()
-        self._finish(End(None, None))
+        if self.alive:
+            self._finish(End(None, None))
+        else:
+            self._look()
 
     def _finish(self, end: End) -> None:
         if self.end is None:

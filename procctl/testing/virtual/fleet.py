@@ -30,6 +30,9 @@ __all__ = ["VirtualFleet"]
 PATIENCE = 60.0
 """Seconds for what has to happen before a method returns."""
 
+LEAVING = 3600.0
+"""Seconds for an agent to stop all that it runs at the end."""
+
 
 class VirtualFleet:
     """Agents and a controller on hosts that are made up, for as long as the block lasts.
@@ -143,8 +146,17 @@ class VirtualFleet:
                 life.power.fuse = None
         async with anyio.create_task_group() as group:
             for agent in self._agents.values():
-                group.start_soon(agent.leave)
-        await self._top.leave()
+                group.start_soon(self._end, agent)
+        await self._end(self._top)
+
+    async def _end(self, life: Life) -> None:
+        """Have it left; one that cannot be left is killed, and that is told."""
+        with anyio.move_on_after(LEAVING) as scope:
+            await life.leave()
+        if scope.cancelled_caught and life.power is not None:
+            self.trace.violate("leaving", f"{life.name} could not be left within {LEAVING:g} s")
+            life.power.off()
+            await life.over.wait()
 
     def _born_on_a_lease(self, child: FakeChild) -> None:
         """I3: what has to be alone runs on a lease that was put down."""
