@@ -18,6 +18,7 @@ def whole(report):
     return report.skipped.keys() == {Promise.SUSPENDS} and {*report.kept, *report.skipped} == {*Promise}
 
 
+@pytest.mark.in_turn
 async def test_http():
     assert whole(await check_transport(Kit(), "http://127.0.0.1:0", heartbeat=HEARTBEAT, make="gateways.kit:Kit"))
 

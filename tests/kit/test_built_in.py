@@ -23,6 +23,7 @@ async def test_memory():
     assert {*report.kept, *report.skipped} == {*Promise}
 
 
+@pytest.mark.in_turn
 async def test_unix(place):
     report = await check_transport(UnixTransport(), f"unix://{place}/s", heartbeat=HEARTBEAT)
     assert (report.skipped.keys(), {*report.kept, *report.skipped}) == ({Promise.SUSPENDS}, {*Promise})

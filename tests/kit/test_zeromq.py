@@ -23,6 +23,7 @@ async def test_ipc(place):
     print(report)
 
 
+@pytest.mark.in_turn
 async def test_curve(place):
     server, client = new_pair(), new_pair()
     write_pair(place / "server", server)

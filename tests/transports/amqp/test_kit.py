@@ -11,6 +11,7 @@ from .conftest import WORKER, address
 pytestmark = [pytest.mark.anyio, pytest.mark.seconds(120)]
 
 
+@pytest.mark.in_turn
 async def test_amqp(broker):
     async with between(broker.port) as way:
         report = await check_transport(
