@@ -64,13 +64,13 @@ def test_other_things_of_the_same_program_go_on(tmp_path):
 
 async def settled(agent):
     """The pids of its keepers, when they have begun."""
-    await until(lambda: agent._engine._tools.keeping.parents == {})
+    await until(lambda: agent._engine._machine._tools.keeping.parents == {})
     return keepers(agent._engine._epoch)
 
 
 async def test_one_keeper_and_only_when_something_runs():
     async with Agent() as agent:
-        assert agent._engine._tools.keeping._sock is None
+        assert agent._engine._machine._tools.keeping._sock is None
         with deadline():
             for name in ("a", "b", "c"):
                 await agent.start(name, SLEEP)

@@ -68,7 +68,7 @@ async def inside(agent, cgroup, folder, name, then):
     os.mkfifo(folder / "go") if not (folder / "go").exists() else None
     command = sh(f"echo $$ > {cgroup}/cgroup.procs; echo up; {then}")
     process = await agent.start(name, command, cwd=str(folder), ready=ready.log("up"))
-    known = agent._engine._tools.oom
+    known = agent._engine._machine._tools.oom
     await until(lambda: known._counts is None or any(place.pid == process.pid for place in known._places))
     return process
 

@@ -72,7 +72,7 @@ def test_tests_pass(block, tmp_path):
     plugin = ("-p", "procctl.testing.plugin", "-p", "no:cacheprovider")
     env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", *plugin, "test_page.py"],
+        [sys.executable, "-m", "pytest", "-o", "addopts=-q", *plugin, "test_page.py"],
         cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -54,13 +54,17 @@ def test_its_fixture_is_found_by_pytest(installed, tmp_path):
         "assert not fleet.children()",
     ]
     (tmp_path / "test_own.py").write_text("\n    ".join(lines))
-    said = run(installed / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_own.py", cwd=tmp_path)
+    said = run(
+        installed / "python", "-m", "pytest", "-o", "addopts=-q", "-p", "no:cacheprovider", "test_own.py", cwd=tmp_path
+    )
     assert "1 passed" in said
 
 
 def test_it_keeps_its_promises(installed):
     which = [] if os.environ.get("PROCCTL_KIT") == "all" else ["-k", "trio"]  # both take their time
-    run(installed / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *which, "tests", cwd=EXAMPLE)
+    run(
+        installed / "python", "-m", "pytest", "-o", "addopts=-q", "-p", "no:cacheprovider", *which, "tests", cwd=EXAMPLE
+    )
 
 
 def test_an_agent_over_it_from_the_command_line(installed, tmp_path):

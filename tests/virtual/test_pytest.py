@@ -14,7 +14,7 @@ def own(tmp_path):
     def run(text, code=0):
         (tmp_path / "test_own.py").write_text(text)
         plugins = ("-p", "anyio", "-p", "procctl.testing.plugin", "-p", "no:cacheprovider")
-        command = [sys.executable, "-m", "pytest", "-q", "-W", "error", *plugins, "test_own.py"]
+        command = [sys.executable, "-m", "pytest", "-o", "addopts=-q", "-W", "error", *plugins, "test_own.py"]
         env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, env=env)
         assert done.returncode == code, done.stdout + done.stderr
