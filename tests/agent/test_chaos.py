@@ -10,9 +10,8 @@ from helpers import CHAOS, children, deadline, sh
 
 from procctl import Agent, ProcctlError, RestartSpec, StopSpec
 
-pytestmark = pytest.mark.anyio
-
 COUNT = int(os.environ.get("PROCCTL_CHAOS", CHAOS))
+pytestmark = [pytest.mark.anyio, pytest.mark.seconds(20 + COUNT)]
 KINDS = {  # what it does by itself, and how it may end when it is told to
     "plain": "exec sleep 1000",
     "code": "trap 'exit 7' TERM; while :; do sleep 0.01; done",
