@@ -19,9 +19,9 @@ from ..abc import Caller, Pending
 from ..core.approval import Decision, PermitRequest, Policy, View, failed, opinion_of, takes_time
 from ..core.messages import AnyReply, LeaseRenew, LeaseWithdraw, Permit
 from ..core.value import evolve
-from .doorkeeper import AdmissionRequest
+from .doorkeeper import AdmissionRequest, question_of
 
-__all__ = ["Consultant", "Entrance", "question_of"]
+__all__ = ["Consultant", "Entrance"]
 
 REMEMBERED = 4096
 """Opinions by their question."""
@@ -139,21 +139,3 @@ class Consultant:
 
     def _opinion(self, request: PermitRequest, fleet: View) -> Decision | None:
         return self._opinions.get(request.rid)
-
-
-def question_of(request: Permit, caller: Caller) -> PermitRequest:
-    """The question that policies see."""
-    return PermitRequest(
-        rid=request.rid,
-        slot=request.slot,
-        uuid=request.uuid,
-        hostname=request.hostname,
-        mode=request.mode,
-        scope=request.scope,
-        level=request.level,
-        group=request.group,
-        caller=caller,
-        standby=request.standby,
-        asked=request.asked,
-        boot=request.boot,
-    )

@@ -35,7 +35,7 @@ from ..core.messages import (
     Refusal,
 )
 
-__all__ = ["AdmissionRequest", "Doorkeeper", "Notebook"]
+__all__ = ["AdmissionRequest", "Doorkeeper", "Notebook", "question_of"]
 
 logger = logging.getLogger("procctl.gate")
 
@@ -198,21 +198,7 @@ class Doorkeeper:
     def _permit(self, request: Permit, caller: Caller, run: str) -> Pending:
         pending = Pending()
         self._waiting.setdefault(request.rid, []).append((pending, request.patient))
-        question = PermitRequest(
-            rid=request.rid,
-            slot=request.slot,
-            uuid=request.uuid,
-            hostname=request.hostname,
-            mode=request.mode,
-            scope=request.scope,
-            level=request.level,
-            group=request.group,
-            caller=caller,
-            standby=request.standby,
-            asked=request.asked,
-            boot=request.boot,
-        )
-        self.perform(self.gate.permit(question, self._now(), run))
+        self.perform(self.gate.permit(question_of(request, caller), self._now(), run))
         return pending
 
     def _tell(self, rid: str, decided: Decided) -> None:
@@ -293,3 +279,21 @@ def _rests_on(out: GateOut | Callable[[], None], given: set[int], marked: set[in
         case Revoke(lease=lease):
             return lease.token in given or lease.token in marked
     return False
+
+
+def question_of(request: Permit, caller: Caller) -> PermitRequest:
+    """The question that policies see."""
+    return PermitRequest(
+        rid=request.rid,
+        slot=request.slot,
+        uuid=request.uuid,
+        hostname=request.hostname,
+        mode=request.mode,
+        scope=request.scope,
+        level=request.level,
+        group=request.group,
+        caller=caller,
+        standby=request.standby,
+        asked=request.asked,
+        boot=request.boot,
+    )

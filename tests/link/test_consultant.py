@@ -8,7 +8,8 @@ from procctl.core.approval import Allow, Deny, allow, deny
 from procctl.core.messages import Approvals, Grant, Inbox, LeaseWithdraw, Permit
 from procctl.core.registry import Registry
 from procctl.link import consultant
-from procctl.link.consultant import Consultant, question_of
+from procctl.link.consultant import Consultant
+from procctl.link.doorkeeper import question_of
 
 pytestmark = pytest.mark.anyio
 
