@@ -140,7 +140,7 @@ async def output(kind: Kind, folder: str, backend: str, seconds: float) -> dict[
     url = kind.url.format(folder)
     file = Path(folder, "log")
     file.write_bytes(b"".join(LINE % n for n in range(10_000)))
-    flood = ["sh", "-c", f"while :; do cat {file}; done"]
+    flood = ["sh", "-c", f"while cat {file}; do :; done"]  # ends when nobody reads
     with program("links.py", "--control", url, "--backend", backend):
         with program("links.py", "--join", url, "--backend", backend):
             async with procctl.connect(url) as fleet:

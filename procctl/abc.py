@@ -34,6 +34,7 @@ __all__ = [
     "Listener",
     "Peer",
     "Pending",
+    "Prompt",
     "Service",
     "Store",
     "StreamItem",
@@ -214,6 +215,16 @@ class Connection(Protocol):
 
     async def aclose(self) -> None:
         """End it; twice is fine."""
+        ...
+
+
+@runtime_checkable
+class Prompt(Connection, Protocol):
+    """A connection that takes most frames at once. Optional: it spares each of them the turn of a task."""
+
+    def send_nowait(self, frame: bytes) -> bool:
+        """True: the frame is accepted, as by `send`. False: it cannot be at present, and the next call is `send` with
+        the same frame. Never called while `send` runs. Raises `PeerGone`."""
         ...
 
 

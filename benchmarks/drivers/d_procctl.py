@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import anyio
-from client import ask
 from interpreter import environment
 
 from drivers.base import Driver
@@ -18,6 +18,31 @@ from procctl import Fleet, connect
 from procctl.errors import PeerGone
 
 TENANT = Path(__file__).parents[1] / "tenant.py"
+
+
+class Asker:
+    """The protocol as any program can speak it, a JSON object a line; the answer is decoded whole."""
+
+    def __init__(self, path: Path, n: int) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(str(path))
+        self._lines = self._socket.makefile("rb")
+        self._n = n
+        self._asked = 0
+
+    def _ask(self, name: str) -> list[dict[str, Any]]:
+        self._asked += 1
+        request = {"id": self._asked, "command": "status", "name": name, "stats": False}
+        self._socket.sendall(json.dumps(request).encode() + b"\n")
+        (items,) = json.loads(self._lines.readline())["status"].values()
+        return items
+
+    def status_one(self, i: int) -> str:
+        (item,) = self._ask(f"c.{i + 1}" if self._n > 1 else "c")
+        return item["state"]
+
+    def status_all(self) -> int:
+        return sum(item["state"] == "running" for item in self._ask("c"))
 
 
 class D(Driver):
@@ -52,10 +77,8 @@ class D(Driver):
         async with connect(self.url) as fleet:
             await fleet.wait("c", until="running")
 
-    def measure(self, what: str, seconds: float) -> list[int]:
-        if what == "all":
-            return anyio.run(ask, self.url, "c", self.n, False, seconds)
-        return anyio.run(ask, self.url, "c.1" if self.n > 1 else "c", 1, False, seconds)
+    def client(self) -> Asker:
+        return Asker(self.work / "agent.sock", self.n)
 
     def stop_all(self) -> None:
         anyio.run(self._tell, Fleet.stop)

@@ -23,7 +23,6 @@ from ..core.host import (
     HostRequest,
     Perform,
     Vanished,
-    item_of,
 )
 from ..core.life import left_by_another
 from ..core.messages import (
@@ -57,6 +56,7 @@ from ..core.messages import (
 )
 from ..core.process import Process
 from ..core.records import Item
+from ..core.shown import item_of
 from ..core.specs import ProcessSpec
 from ..core.states import Phase, State
 from ..core.value import evolve
@@ -82,6 +82,8 @@ __all__ = ["AgentService"]
 
 _SWEEP = 100
 """Processes whose statistics are sampled in one turn of the loop."""
+_REMEMBER = 10.0
+"""Seconds for which the items that were asked for are remembered."""
 _RECORD_AGAIN = 1.0
 """Seconds after which it is tried again to put down what could not be."""
 _LINGER = 60.0
@@ -122,6 +124,7 @@ class AgentService:
         self._shown: dict[str, State] = {}
         self._waiting: dict[str, list[Pending]] = {}
         self._sampled: set[str] = set()
+        self._remembering = False
         self._passing = 0
         self._newcomers: set[Wake] = set()
         self._closed = False
@@ -210,8 +213,10 @@ class AgentService:
         pending.give_up = lambda: self._forget(key, pending)
         pending.lose = lambda: self._timers.after(_LINGER, lambda: self._forget(key, pending))
         self._waiting.setdefault(key, []).append(pending)
-        if isinstance(request, Status) and request.stats:
-            self._sampled.add(key)
+        if isinstance(request, Status):
+            self._forget_shown_later()
+            if request.stats:
+                self._sampled.add(key)
         by = str(call.caller)
         self._lane.decide(lambda: self.host.request(key, request, by, call.until, self._ground.now()))
         if call.deadline is not None and pending.reply is None:
@@ -219,6 +224,16 @@ class AgentService:
                 call.deadline, lambda: self._lane.decide(lambda: self.host.expire(key, self._ground.now()))
             )
         return pending
+
+    def _forget_shown_later(self) -> None:
+        if not self._remembering:
+            self._remembering = True
+            self._timers.after(_REMEMBER, self._forget_shown)
+
+    def _forget_shown(self) -> None:
+        self._remembering = False
+        self.host.shown.forget()
+        self._stats.forget_shown()
 
     def _revoke(self, uuid: str, token: int, by: str) -> None:
         """What runs on that lease has to end, and nothing else."""
@@ -453,11 +468,11 @@ class AgentService:
     def _items(self, uuids: Sequence[str] | None) -> tuple[Item, ...]:
         now = self._ground.now()
         chosen = self.host.processes if uuids is None else [u for u in uuids if u in self.host.processes]
-        return tuple(self.host.item(uuid, now) for uuid in chosen)
+        return self.host.shown.items((self.host.processes[uuid] for uuid in chosen), now)
 
     # for policies ---------------------------------------------------------------------------------------------
 
     def processes(self, name: str = "", hostname: str = "") -> tuple[Item, ...]:
         """What a policy can look up: see `procctl.core.approval.View`."""
         now = self._ground.now()
-        return tuple(item_of(p, self.name, now) for p in self.host.select(Status(name=name, hostname=hostname)))
+        return self.host.shown.items(self.host.select(Status(name=name, hostname=hostname)), now)

@@ -27,6 +27,15 @@ class _Sample:
     percent: float
 
 
+@frozen
+class _Shown:
+    """An item, the sample that was added to it, and what came of it."""
+
+    item: Item
+    sample: _Sample
+    whole: Item
+
+
 class Stats:
     """Samples by process. The first sample of a process shows 0 percent.
 
@@ -37,6 +46,7 @@ class Stats:
     def __init__(self, features: Features) -> None:
         self._read = _by_procfs if features.procfs else _by_psutil
         self._samples: dict[str, _Sample] = {}
+        self._shown: dict[str, _Shown] = {}
 
     def add(self, item: Item) -> Item:
         """The item with what its process uses now."""
@@ -53,11 +63,20 @@ class Stats:
             if old is not None and cpu >= old.cpu:
                 percent = round(100 * (cpu - old.cpu) / (now - old.at), 1)
             old = self._samples[item.uuid] = _Sample(now, cpu, memory, percent)
-        return evolve(item, memory=old.memory, cpu=old.percent)
+        shown = self._shown.get(item.uuid)
+        if shown is None or shown.item is not item or shown.sample is not old:
+            whole = evolve(item, memory=old.memory, cpu=old.percent)
+            shown = self._shown[item.uuid] = _Shown(item, old, whole)
+        return shown.whole
 
     def forget(self, uuid: str) -> None:
         """Its run has ended."""
         self._samples.pop(uuid, None)
+        self._shown.pop(uuid, None)
+
+    def forget_shown(self) -> None:
+        """Nobody has asked for a while; the samples stay, for the CPU since."""
+        self._shown.clear()
 
 
 def own_memory(features: Features) -> int:

@@ -16,11 +16,11 @@ from .messages import Batch, ChildAnswer, Detail, Miss, Until
 from .process import Process
 from .records import Item
 from .replies import AnyReply
+from .shown import Shown
 from .states import RESTING, Phase
 from .value import Value
-from .watchdog import seen
 
-__all__ = ["Answer", "Gather", "Gathers", "item_of"]
+__all__ = ["Answer", "Gather", "Gathers"]
 
 P = Phase
 
@@ -58,41 +58,19 @@ class Gather:
     answers: list[ChildAnswer] = field(factory=list)
 
 
-def item_of(p: Process, hostname: str, now: Now) -> Item:
-    """A process as everybody sees it."""
-    state, detail, why = seen(p)
-    return Item(
-        name=p.name,
-        uuid=p.uuid,
-        hostname=hostname,
-        pid=p.pid,
-        status=int(state),
-        state=state.word,
-        detail=detail,
-        timestamp=p.since,
-        uptime=int(now.boot - p.started) if p.pid else 0,
-        why=why,
-        ready=p.ready,
-        restarts=p.restarts,
-        group=p.spec.group,
-        exit=p.exit,
-        said=p.said,
-        metrics=dict(p.metrics),
-        trouble=p.trouble,
-    )
-
-
 class Gathers:
     """All of one host.
 
     Args:
         hostname: Of the host.
         processes: Its processes by uuid, as they change.
+        shown: How they are shown.
     """
 
-    def __init__(self, hostname: str, processes: Mapping[str, Process]) -> None:
+    def __init__(self, hostname: str, processes: Mapping[str, Process], shown: Shown) -> None:
         self._hostname = hostname
         self._processes = processes
+        self._shown = shown
         self._open: dict[str, Gather] = {}
         self._by_uuid: dict[str, set[str]] = {}
         self._given = Answers()
@@ -222,7 +200,7 @@ class Gathers:
 
     def _finish(self, gather: Gather, now: Now) -> Answer:
         self._drop(gather.key)
-        items = tuple(item_of(self._processes[u], self._hostname, now) for u in gather.uuids if u in self._processes)
+        items = self._shown.items((self._processes[u] for u in gather.uuids if u in self._processes), now)
         return self.answer(gather.key, items, (), gather.misses, tuple(gather.answers))
 
 

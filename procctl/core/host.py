@@ -15,7 +15,7 @@ from attrs import frozen
 
 from . import events as ev
 from .check import problems, signal_name
-from .gather import Answer, Gathers, item_of
+from .gather import Answer, Gathers
 from .matching import did_you_mean, is_pattern, match_host, select
 from .messages import (
     Add,
@@ -39,12 +39,13 @@ from .messages import (
 from .plan import cycle, hopeless, satisfied
 from .process import Process, step
 from .records import Ident, Item
+from .shown import Shown
 from .specs import DependsOn, ProcessSpec
 from .states import RESTING, Phase
 from .value import Value, evolve
 from .words import MAX_ACTION
 
-__all__ = ["Answer", "Appeared", "Host", "HostOut", "HostRequest", "Perform", "Vanished", "item_of"]
+__all__ = ["Answer", "Appeared", "Host", "HostOut", "HostRequest", "Perform", "Vanished"]
 
 P = Phase
 
@@ -91,7 +92,8 @@ class Host:
         self.name = name
         self.processes: dict[str, Process] = {}
         self._rng = rng
-        self._gathers = Gathers(name, self.processes)
+        self.shown = Shown(name)
+        self._gathers = Gathers(name, self.processes, self.shown)
         self._waiting: set[str] = set()  # uuids in Phase.WAITING
         self._names: dict[str, list[str]] = {}  # slot and base name -> uuids
 
@@ -142,7 +144,7 @@ class Host:
                 return self._command(key, targets, misses, until, now, lambda p: ev.DetachAsked(key, by))
             case Reopen():
                 reopening = [Perform(p.uuid, ev.ReopenLogs()) for p in targets]
-                items = tuple(item_of(p, self.name, now) for p in targets)
+                items = self.shown.items(targets, now)
                 return [*reopening, self._gathers.answer(key, items, (), misses)]
             case Signal(signal=name):
                 name = signal_name(name) or name
@@ -209,11 +211,15 @@ class Host:
         things: Iterable[Process] = self.processes.values()
         if target.name and not is_pattern(target.name):
             things = [self.processes[uuid] for uuid in self._names.get(target.name, ())]
+            if not (target.hostname or target.uuid or target.group):
+                return [p for p in things if p.name == target.name] or list(things)
+        elif target.everything:
+            return list(things)
         return select(target, things, lambda p: (self.name, p.spec.name, p.spec.group))
 
     def item(self, uuid: str, now: ev.Now) -> Item:
         """One process as everybody sees it."""
-        return item_of(self.processes[uuid], self.name, now)
+        return self.shown.items((self.processes[uuid],), now)[0]
 
     # one command ----------------------------------------------------------------------------------------------
 
@@ -288,9 +294,11 @@ class Host:
         return first + self._command(key, targets, misses, until, now, event)
 
     def _status(self, key: str, targets: list[Process], misses: list[Miss], until: Until, now: ev.Now) -> list[HostOut]:
+        if until in ("accepted", "settled"):
+            return [self._gathers.answer(key, self.shown.items(targets, now), (), misses)]
         gather = self._gathers.open(key, targets, misses, until, settling=False, patient=True)
         out: list[HostOut] = []
-        for p in targets if until not in ("accepted", "settled") else ():
+        for p in targets:
             out += self._gathers.look(p.uuid, now)
         return [*out, *self._gathers.close(gather, now)]
 
@@ -299,18 +307,18 @@ class Host:
             Detail(uuid=p.uuid, spec=evolve(p.spec, env={}), environment=tuple(p.spec.env), past=p.past)
             for p in targets
         )
-        return tuple(item_of(p, self.name, now) for p in targets), details
+        return self.shown.items(targets, now), details
 
     def _delete(self, key: str, targets: list[Process], misses: list[Miss], now: ev.Now) -> list[HostOut]:
         gone: list[HostOut] = []
-        items = []
+        items: list[Item] = []
         for p in targets:
             if p.phase not in RESTING:
                 text = f"{p.name} is {p.phase.detail}; only what does not run can be deleted"
                 hint = f"procctl stop {'' if p.spec.hooks is None else '--hard '}{p.name}"
                 misses.append(Miss(target=p.name, code="still-running", message=text, hint=hint))
                 continue
-            items.append(item_of(p, self.name, now))
+            items += self.shown.items((p,), now)
             self._drop(p)
             gone += [Vanished(p), *self._gathers.deleted(p, now), *self._wake(deque(self._concerned(p)), now)]
         return [*gone, self._gathers.answer(key, tuple(items), (), misses)]
@@ -414,6 +422,7 @@ class Host:
 
     def _drop(self, p: Process) -> None:
         del self.processes[p.uuid]
+        self.shown.drop(p.uuid)
         for name in {p.name, p.spec.name}:
             self._names[name].remove(p.uuid)
             if not self._names[name]:

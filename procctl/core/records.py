@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from .value import Value
 
-__all__ = ["ExitRecord", "Ident", "Item", "Json", "Stray", "Usage", "Wall", "Why"]
+__all__ = ["ExitRecord", "Ident", "Item", "Json", "Memo", "Stray", "Usage", "Wall", "Why"]
 
 Wall = Annotated[float, "wall"]
 """An instant: seconds since the epoch here, RFC 3339 text on the wire."""
@@ -110,8 +110,15 @@ class ExitRecord(Value):
         return "ended, and the kernel could not tell how"
 
 
+class Memo:
+    """Room for what is made of a value again and again. No field of it: what is evolved from it has none yet."""
+
+    __slots__ = ("text",)
+    text: str
+
+
 @frozen(kw_only=True, eq=False, repr=False)
-class Item(Value):
+class Item(Memo, Value):
     """One process as everybody sees it.
 
     Attributes:

@@ -15,13 +15,18 @@ LIMIT = 64 << 20
 
 
 class Outbox:
-    """Two queues: answers and control go before items of streams."""
+    """Two queues: answers and control go before items of streams.
+
+    Attributes:
+        idle: Whether nothing is queued, nor being sent: whoever takes the frames waits for one.
+    """
 
     def __init__(self) -> None:
         self._first: deque[bytes] = deque()
         self._items: deque[bytes] = deque()
         self._size = 0
         self._wake = Wake()
+        self.idle = False
 
     def put(self, frame: bytes, *, item: bool = False) -> None:
         """Queue one.
@@ -32,6 +37,7 @@ class Outbox:
         if self._size + len(frame) > LIMIT:
             raise PeerGone(f"the peer does not read: {self._size} bytes wait for it")
         (self._items if item else self._first).append(frame)
+        self.idle = False
         self._size += len(frame)
         self._wake.set()
 
@@ -43,4 +49,5 @@ class Outbox:
                 frame = queue.popleft()
                 self._size -= len(frame)
                 return frame
+            self.idle = True
             await self._wake.wait()

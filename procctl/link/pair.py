@@ -24,6 +24,15 @@ class Pipe:
         self._out = out
         self._in = into
 
+    def send_nowait(self, frame: bytes) -> bool:
+        try:
+            self._out.send_nowait(frame)
+        except anyio.WouldBlock:
+            return False
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            raise PeerGone(f"{self.peer.name} is gone") from None
+        return True
+
     async def send(self, frame: bytes) -> None:
         try:
             await self._out.send(frame)

@@ -1,7 +1,8 @@
 """A Session joins a Connection, a Ledger and a Service, and is itself a Service: the far side.
 
 One task reads and one writes. The reader submits requests in the order of their arrival and waits for nobody; answers
-leave when they come. A stream of the peer's is a task of its own, held back by the peer's credit.
+leave when they come, at once where the connection can take them (`Prompt`). A stream of the peer's is a task of its
+own, held back by the peer's credit.
 
 A link is a firewall: whatever goes wrong inside ends this link, is logged with the peer's name, and reaches nothing
 else.
@@ -19,7 +20,8 @@ import anyio
 from anyio.abc import TaskGroup
 from attrs import evolve
 
-from ..abc import Call, Caller, Connection, Items, Peer, Pending, Service, StreamItem
+from ..abc import Call, Caller, Connection, Items, Peer, Pending, Prompt, Service, StreamItem
+from ..aio.clock import loop_clock
 from ..aio.wake import Wake
 from ..core.messages import (
     AnyReply,
@@ -110,6 +112,7 @@ class Session:
         self.gone = anyio.Event()
         self.why = ""
         self._connection = connection
+        self._prompt = connection if isinstance(connection, Prompt) else None
         self._attach = attach
         self._admit = admit or _nobody
         self._near: Service | None = None
@@ -124,6 +127,7 @@ class Session:
         self._beat = 0.0
         self._paced = Wake()
         self._spoke = self._heard = 0.0
+        self._clock: Callable[[], float] = anyio.current_time
         self._group: TaskGroup
 
     # the life of a link ---------------------------------------------------------------------------------------
@@ -131,7 +135,7 @@ class Session:
     @property
     def silent(self) -> float:
         """Seconds since the peer was heard; signs of life count."""
-        return anyio.current_time() - self._heard
+        return self._clock() - self._heard
 
     @property
     def heard(self) -> float:
@@ -142,7 +146,8 @@ class Session:
         """Serve the link until it ends. Raises nothing but cancellation."""
         try:
             async with anyio.create_task_group() as self._group:
-                self._spoke = self._heard = anyio.current_time()
+                self._clock = loop_clock()
+                self._spoke = self._heard = self._clock()
                 self._group.start_soon(self._write)
                 task_status.started()
                 try:
@@ -224,7 +229,7 @@ class Session:
         while True:
             with anyio.move_on_after(self._beat / 2):
                 await self._paced.wait()
-            beat, now = self._beat, anyio.current_time()
+            beat, now = self._beat, self._clock()
             if self._connection.suspended:
                 self._heard = now
             if now - self._heard > MISSED * beat:
@@ -371,7 +376,7 @@ class Session:
             except BadMessage as error:
                 self._put(self._ledger.unreadable(error).frame)
                 continue
-            self._heard = anyio.current_time()
+            self._heard = self._clock()
             got = self._ledger.receive(frame)
             if got is not None:
                 self._got(got)
@@ -411,7 +416,10 @@ class Session:
         if self.gone.is_set():
             return
         try:
-            self._out.put(frame, item=item)
+            if self._prompt is None or item or not self._out.idle or not self._prompt.send_nowait(frame):
+                self._out.put(frame, item=item)
+            else:
+                self._spoke = self._clock()
         except PeerGone as error:
             self.end(error.message)
 
@@ -419,7 +427,7 @@ class Session:
         while True:
             frame = await self._out.get()
             await self._connection.send(frame)
-            self._spoke = anyio.current_time()
+            self._spoke = self._clock()
 
 
 def bounded(heartbeat: float) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..abc import Connection
+import anyio
+
+from ..abc import Connection, Prompt
 from .frames import LAST, SMALL, make_frame
 
 __all__ = ["Flood"]
@@ -32,7 +34,14 @@ class Flood:
     async def run(self) -> None:
         """Send. Raises what `send` does."""
         while not self._stopping and self.frames * self._size < self._limit:
-            await self._connection.send(make_frame(self._tag, self.frames, self._size))
+            await self._send(make_frame(self._tag, self.frames, self._size))
             self.frames += 1
         await self._connection.send(make_frame(self._tag, LAST, SMALL))
         self.over = True
+
+    async def _send(self, frame: bytes) -> None:
+        """As a session does it: at once where that is possible."""
+        if isinstance(self._connection, Prompt) and self._connection.send_nowait(frame):
+            await anyio.lowlevel.checkpoint()
+        else:
+            await self._connection.send(frame)

@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlsplit
 import anyio
 
 from ..abc import Peer, Traits
-from ..aio.readable import Readable
+from ..aio.incoming import Incoming
 from ..errors import BadConfig, Closed, PeerGone
 from .lines import MAX_ANSWER, MAX_FRAME, Lines
 
@@ -43,7 +43,6 @@ __all__ = [
 
 logger = logging.getLogger("procctl.transports.unix")
 
-_READ = 1 << 16
 _TRAITS = Traits(owner=True, identity=True, max_frame=MAX_FRAME)
 
 
@@ -70,12 +69,24 @@ class UnixConnection:
     def __init__(self, sock: socket.socket, peer: Peer, max_frame: int) -> None:
         self.peer = peer
         self._socket = sock
-        self._readable = Readable(sock)
-        self._emptied = False
+        self._incoming = Incoming(sock)
         self._lines = Lines(max_frame)
+        self._begun: memoryview | None = None
+        """What is left of a frame that was not accepted whole."""
+
+    def send_nowait(self, frame: bytes) -> bool:
+        left = memoryview(frame + b"\n")
+        try:
+            left = left[self._socket.send(left) :]
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise PeerGone(f"{self._who} is gone: {error.strerror}") from None
+        self._begun = left or None
+        return not left
 
     async def send(self, frame: bytes) -> None:
-        left = memoryview(frame + b"\n")
+        left, self._begun = self._begun or memoryview(frame + b"\n"), None
         while left:
             try:
                 left = left[self._socket.send(left) :]
@@ -91,26 +102,21 @@ class UnixConnection:
 
     async def aclose(self) -> None:
         if self._socket.fileno() >= 0:
-            self._readable.close()
+            self._incoming.close()
             anyio.notify_closing(self._socket)
             self._socket.close()
 
     async def _read(self) -> bytes:
-        while True:
-            if self._emptied:
-                await self._ready(self._readable.wait())
-            try:
-                data = self._socket.recv(_READ)
-            except BlockingIOError:
-                self._emptied = True
-                continue
-            except OSError as error:
-                raise PeerGone(f"{self._who} is gone: {error.strerror}") from None
-            self._emptied = len(data) < _READ  # then another read would find nothing
-            if not data:
-                rest = " in the middle of a frame" if self._lines.within else ""
-                raise PeerGone(f"{self._who} has closed the connection{rest}")
-            return data
+        try:
+            data = await self._incoming.read()
+        except anyio.ClosedResourceError:
+            raise PeerGone("the connection was closed here") from None
+        except OSError as error:
+            raise PeerGone(f"{self._who} is gone: {error.strerror}") from None
+        if not data:
+            rest = " in the middle of a frame" if self._lines.within else ""
+            raise PeerGone(f"{self._who} has closed the connection{rest}")
+        return data
 
     async def _ready(self, waiting: Awaitable[None]) -> None:
         try:

@@ -21,15 +21,19 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 
 from ..core import messages as m
 from ..core.matching import did_you_mean
-from ..core.records import ExitRecord, Item, Json, Usage, Wall, Why
+from ..core.records import ExitRecord, Item, Json, Memo, Usage, Wall, Why
 from ..core.specs import AnyReady, HooksSpec, ReadyCommand, ReadyLog, ReadyMessage, ReadyTcp
+from ..core.value import evolve
 from ..errors import BadMessage
 
 __all__ = [
+    "ENCODER",
     "batch_in",
     "batch_out",
+    "batch_text",
     "item_in",
     "item_out",
+    "item_text",
     "reply_in",
     "reply_out",
     "request_in",
@@ -39,6 +43,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+_remember: Callable[[Item, str], None] = Memo.__dict__["text"].__set__  # the class is frozen, this is no field
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 _TIMES = 8192
 """Times whose texts are remembered: what is asked for again and again is mostly as it was."""
@@ -282,6 +288,28 @@ def batch_out(batch: m.Batch) -> dict[str, Any]:
     if batch.answers:
         document["answers"] = unstructure(batch.answers)
     return document
+
+
+def item_text(item: Item) -> str:
+    """An item as JSON; made once for each."""
+    try:
+        return item.text
+    except AttributeError:
+        text = ENCODER.encode(unstructure(item))
+        _remember(item, text)
+        return text
+
+
+def batch_text(batch: m.Batch) -> str:
+    """What `batch_out` gives, as JSON without the outermost braces."""
+    hosts: dict[str, list[str]] = {}
+    for item in batch.items:
+        hosts.setdefault(item.hostname, []).append(item_text(item))
+    parts = ",".join([f"{ENCODER.encode(host)}:[{','.join(texts)}]" for host, texts in hosts.items()])
+    rest = batch_out(evolve(batch, items=()))
+    del rest["status"]
+    more = f",{ENCODER.encode(rest)[1:-1]}" if rest else ""
+    return f'"status":{{{parts}}}{more}'
 
 
 def batch_in(document: dict[str, Any]) -> m.Batch:

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from ..core.messages import RESERVED, UNTIL, Until
 from ..errors import BadMessage
+from .codec import ENCODER
 
 __all__ = ["MAX_DEPTH", "Envelope", "dump", "load", "open_envelope"]
 
@@ -89,7 +90,7 @@ _JSON = {int: "int", str: "str", dict: "object", bool: "bool", float: "number", 
 
 def dump(document: dict[str, Any]) -> bytes:
     """A document as one frame without a line break."""
-    return _ENCODER.encode(document).encode()
+    return ENCODER.encode(document).encode()
 
 
 def load(frame: bytes) -> dict[str, Any]:
@@ -157,7 +158,6 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_pairs)
 _TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))

@@ -166,17 +166,26 @@ class Ledger:
 
     def reply(self, number: int | None, reply: AnyReply) -> list[bytes]:
         """The answer to a request of the peer's, as frames."""
+        if isinstance(reply, Batch):
+            return self._status(number, reply)
         if number is None:
             return [dump(codec.reply_out(reply))]
         self._theirs.discard(number)
         if reply is NOTHING_NEW:
             return [b'{"re":%d,"heard":{}}' % number]
+        return [dump({"re": number, **codec.reply_out(reply)})]
+
+    def _status(self, number: int | None, batch: Batch) -> list[bytes]:
+        """A status document, in parts where it is large."""
+        if number is None:
+            return [f"{{{codec.batch_text(batch)}}}".encode()]
+        self._theirs.discard(number)
         frames = []
-        while isinstance(reply, Batch) and len(reply.items) > PART:
-            part = Batch(items=reply.items[:PART])
-            frames.append(dump({"re": number, "item": codec.batch_out(part)}))
-            reply = evolve(reply, items=reply.items[PART:])
-        return [*frames, dump({"re": number, **codec.reply_out(reply)})]
+        while len(batch.items) > PART:
+            part = codec.batch_text(Batch(items=batch.items[:PART]))
+            frames.append(f'{{"re":{number},"item":{{{part}}}}}'.encode())
+            batch = evolve(batch, items=batch.items[PART:])
+        return [*frames, f'{{"re":{number},{codec.batch_text(batch)}}}'.encode()]
 
     def item(self, number: int, seq: int, item: Any) -> bytes:
         """An item for a stream of the peer's."""

@@ -3,8 +3,8 @@
 import pytest
 
 from procctl.core import events as ev
-from procctl.core.gather import item_of
 from procctl.core.process import step
+from procctl.core.shown import item_of
 from procctl.core.specs import RestartSpec, WatchdogSpec
 from procctl.core.states import Phase
 

@@ -66,6 +66,24 @@ class Swaps(Altering):
         self.ready = [await self.inner.receive(), frame] if self.count == 50 else [frame]
 
 
+class Prompt(Wrapped):
+    """One that takes frames at once."""
+
+    def send_nowait(self, frame):
+        return self.inner.send_nowait(frame)
+
+
+@breaks(Promise.CANCELS)
+class SaysThatItHasTaken(Prompt):
+    """Now and then, and has not. That is seen first where a peer is flooded."""
+
+    taken = 0
+
+    def send_nowait(self, frame):
+        self.taken += 1
+        return self.taken % 5 == 0 or super().send_nowait(frame)
+
+
 @breaks(Promise.WHOLE)
 class Splits(Altering):
     async def alter(self, frame):

@@ -1,5 +1,6 @@
 """Two sessions back to back: what each end sees of the other."""
 
+import json
 import logging
 
 import anyio
@@ -184,3 +185,39 @@ async def test_a_connection_that_hangs_while_it_is_closed_holds_nobody_up(monkey
         await there.aclose()
         await client.run()
     assert "does not let itself be closed" in caplog.text
+
+
+async def test_what_cannot_be_taken_at_once_is_sent_in_order():
+    """A third of the frames are taken at once, a third are refused, and a third come while another is being sent."""
+    here, there = pair("client", "server")
+    took = []
+
+    class Choosy:
+        peer, suspended, receive, aclose = here.peer, False, here.receive, here.aclose
+        asked = 0
+
+        def send_nowait(self, frame):
+            self.asked += 1
+            return self.asked % 3 == 0 and took.append(self.asked) is None and here.send_nowait(frame)
+
+        async def send(self, frame):
+            await anyio.sleep(0.001)
+            await here.send(frame)
+
+    choosy = Choosy()
+    client = Session(choosy, refuse)
+    got = []
+    with deadline():
+        async with anyio.create_task_group() as group:
+            await group.start(client.run)
+            await anyio.wait_all_tasks_blocked()
+            for n in range(30):
+                client.submit(Call(request=Status(name=f"n{n}")))
+                if n % 3 == 0:
+                    await anyio.sleep(0.02)
+            while len(got) < 30:
+                got.append(json.loads(await there.receive())["name"])
+            client.end("")
+    assert got == [f"n{n}" for n in range(30)]
+    assert took
+    await there.aclose()

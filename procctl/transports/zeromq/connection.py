@@ -44,6 +44,16 @@ class ZmqConnection:
         self._room = Wake()
         self._closed = False
 
+    def send_nowait(self, frame: bytes) -> bool:
+        if self.ended or self._closed:
+            raise self._gone()
+        if self._waiter.busy or not self._flow.open_to(len(frame)):
+            return False
+        if not self._post(self._flow.say(frame)):
+            self.finish("is gone")
+            raise self._gone()
+        return True
+
     async def send(self, frame: bytes) -> None:
         flow, size = self._flow, len(frame)
         await self._waiter.turn()

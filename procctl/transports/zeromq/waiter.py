@@ -73,6 +73,11 @@ class Waiter:
         if not self._pumping and pollin(self._socket):
             self.catch_up()
 
+    @property
+    def busy(self) -> bool:
+        """Whether there have been so many operations that other tasks are to get a turn first."""
+        return self._operations >= TURN
+
     def pump(self) -> tuple[int, bool]:
         """Take in messages that are there: how many, and whether there are more."""
         if self._pumping:
@@ -80,10 +85,9 @@ class Waiter:
         self._pumping = True
         try:
             for taken in range(TURN):
-                try:
-                    message = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
-                except zmq.Again:
-                    return taken, pollin(self._socket)
+                if not pollin(self._socket):  # an exception costs more than this question
+                    return taken, False
+                message = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
                 self._operations += 1
                 self._take(message)
             return TURN, True
@@ -97,7 +101,7 @@ class Waiter:
 
     async def turn(self) -> None:
         """Before an operation: other tasks get a turn when there have been many, and cancellation is seen."""
-        if self._operations < TURN:
+        if not self.busy:
             await anyio.lowlevel.checkpoint_if_cancelled()
         else:
             self._operations = 0
