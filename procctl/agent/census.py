@@ -240,7 +240,8 @@ class Census:
     def _pass(self, kin: list[Kin], pids: list[int]) -> _Seen:
         """Who of these is whose."""
         by_uuid = {who.uuid: who for who in kin}
-        by_pid = {who.pid: who for who in kin if self._leads(who)}
+        by_pid = {who.pid: who for who in kin}
+        leading: dict[str, bool] = {}
         by_seen = {place: who for who in kin for place in who.seen}
         settled = (boot_clock() - _YOUNG) * _TICKS
         seen = _Seen()
@@ -258,7 +259,12 @@ class Census:
             place = pid, facts.started
             who = by_pid.get(facts.group) or by_pid.get(facts.session)
             if who is not None:
-                seen.led.add(who.uuid)
+                if who.uuid not in leading:
+                    leading[who.uuid] = self._leads(who)
+                if leading[who.uuid]:
+                    seen.led.add(who.uuid)
+                else:
+                    who = None
             who = who or by_seen.get(place) or by_uuid.get(self._strays_of.get(place, ""))
             if who is None and lineage is None:
                 seen.unclear.add(pid)

@@ -56,9 +56,13 @@ def facts_of(pid: int) -> Facts | None:
     return Facts(pid, name, parts[0].decode(), parent, group, session, flags, started)
 
 
-def _first(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:
-        return file.read(1024)
+def _first(path: str, size: int = 1024) -> bytes:
+    """The beginning of a file; a file object would take twice the time."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, size)
+    finally:
+        os.close(fd)
 
 
 def below(pid: int) -> frozenset[tuple[int, int]]:
@@ -94,8 +98,7 @@ def _children(pid: int) -> Iterator[int]:
 
 
 def _children_of(pid: int, task: str) -> bytes:
-    with open(f"/proc/{pid}/task/{task}/children", "rb", buffering=0) as file:
-        return file.read(1 << 16)
+    return _first(f"/proc/{pid}/task/{task}/children", 1 << 16)
 
 
 def lineage_of(pid: int) -> frozenset[str] | None:
@@ -118,8 +121,7 @@ def lineage_of(pid: int) -> frozenset[str] | None:
 
 
 def _environ(pid: int) -> bytes:
-    with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
-        return file.read(1 << 18)
+    return _first(f"/proc/{pid}/environ", 1 << 18)
 
 
 def _has_environment(pid: int) -> bool:

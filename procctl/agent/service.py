@@ -468,11 +468,11 @@ class AgentService:
     def _items(self, uuids: Sequence[str] | None) -> tuple[Item, ...]:
         now = self._ground.now()
         chosen = self.host.processes if uuids is None else [u for u in uuids if u in self.host.processes]
-        return self.host.shown.items((self.host.processes[uuid] for uuid in chosen), now)
+        return tuple(self.host.item(uuid, now) for uuid in chosen)
 
     # for policies ---------------------------------------------------------------------------------------------
 
     def processes(self, name: str = "", hostname: str = "") -> tuple[Item, ...]:
         """What a policy can look up: see `procctl.core.approval.View`."""
         now = self._ground.now()
-        return self.host.shown.items(self.host.select(Status(name=name, hostname=hostname)), now)
+        return tuple(item_of(p, self.name, now) for p in self.host.select(Status(name=name, hostname=hostname)))

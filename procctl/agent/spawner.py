@@ -118,6 +118,10 @@ class Spawner:
                     return
         self._jobs.put(job)
 
+    def untold(self) -> list[int]:
+        """The pids of what runs already, and of which nobody has been told yet."""
+        return [born.pid for _, born in tuple(self._results) if isinstance(born, Born)]
+
     async def finish(self) -> None:
         """Start nothing more, and wait until what is being started has been told: no child is forgotten.
 

@@ -29,6 +29,21 @@ logger = logging.getLogger("procctl.agent")
 __all__ = ["Tools", "Watch", "make_tools", "run_once"]
 
 
+class _Watched:
+    """What the poller calls for one child: there may be thousands, and a closure takes four times the memory."""
+
+    __slots__ = ("_done", "_pid", "_pidfd", "_watch")
+
+    def __init__(self, watch: Watch, pid: int, pidfd: int, done: Callable[[End], None]) -> None:
+        self._watch = watch
+        self._pid = pid
+        self._pidfd = pidfd
+        self._done = done
+
+    def __call__(self, closed: bool) -> None:
+        self._watch.look(self._pid, self._pidfd, self._done, closed)
+
+
 class Watch:
     """Tells when a child ends: by its pidfd, or where there is none by asking for its exact pid again and again."""
 
@@ -50,15 +65,15 @@ class Watch:
             self._asking[pid] = start, done
             self._wake.set()
             return
-
-        def look(closed: bool) -> None:
-            end = end_of(pid, pidfd, self._features, closed)
-            if end is not None:
-                self._close(pidfd)
-                done(end)
-
         self._open.add(pidfd)
-        self._poller.add(pidfd, look)
+        self._poller.add(pidfd, _Watched(self, pid, pidfd, done))
+
+    def look(self, pid: int, pidfd: int, done: Callable[[End], None], closed: bool) -> None:
+        """Something has come of it: its end, most likely."""
+        end = end_of(pid, pidfd, self._features, closed)
+        if end is not None:
+            self._close(pidfd)
+            done(end)
 
     def add_stranger(self, ident: Ident, pidfd: int | None, done: Callable[[End], None], reap: bool) -> None:
         """The same for what is not our child: it has ended, and its pidfd is closed. `reap`: see `end_of_stranger`."""
@@ -190,12 +205,13 @@ def make_tools(
     later."""
     spare.keep()
     poller = EpollPoller() if features.epoll else TaskPoller()
+    spawner = Spawner(features, poller, keeping)
     tools = Tools(
         features=features,
         poller=poller,
         watch=Watch(poller, features),
-        spawner=Spawner(features, poller, keeping),
-        census=Census(features, ours),
+        spawner=spawner,
+        census=Census(features, lambda: [*ours(), *spawner.untold()]),
         means=make_means(epoch, poller, features.inotify, features.punch),
         null=os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC),
         mark=mark,

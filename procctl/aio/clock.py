@@ -13,10 +13,12 @@ from .poller import on_asyncio
 __all__ = ["boot_clock", "loop_clock"]
 
 
+_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
 def boot_clock() -> float:
     """Seconds of CLOCK_BOOTTIME, which goes on in suspend (clock_gettime(2)); elsewhere of the monotonic clock."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)
+    return time.clock_gettime(_BOOT)
 
 
 def loop_clock() -> Callable[[], float]:

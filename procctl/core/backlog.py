@@ -34,6 +34,10 @@ class Backlog(Generic[T]):
         self._items.append(item)
         return self.last
 
+    def skip(self) -> None:
+        """One happened that is not kept."""
+        self.last += 1
+
     def place(self, cursor: str) -> int | None:
         """The number in a cursor of this run; None if it is of another."""
         epoch, _, number = cursor.rpartition("-")

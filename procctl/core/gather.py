@@ -16,7 +16,7 @@ from .messages import Batch, ChildAnswer, Detail, Miss, Until
 from .process import Process
 from .records import Item
 from .replies import AnyReply
-from .shown import Shown
+from .shown import item_of
 from .states import RESTING, Phase
 from .value import Value
 
@@ -64,13 +64,11 @@ class Gathers:
     Args:
         hostname: Of the host.
         processes: Its processes by uuid, as they change.
-        shown: How they are shown.
     """
 
-    def __init__(self, hostname: str, processes: Mapping[str, Process], shown: Shown) -> None:
+    def __init__(self, hostname: str, processes: Mapping[str, Process]) -> None:
         self._hostname = hostname
         self._processes = processes
-        self._shown = shown
         self._open: dict[str, Gather] = {}
         self._by_uuid: dict[str, set[str]] = {}
         self._given = Answers()
@@ -200,7 +198,7 @@ class Gathers:
 
     def _finish(self, gather: Gather, now: Now) -> Answer:
         self._drop(gather.key)
-        items = self._shown.items((self._processes[u] for u in gather.uuids if u in self._processes), now)
+        items = tuple(item_of(self._processes[u], self._hostname, now) for u in gather.uuids if u in self._processes)
         return self.answer(gather.key, items, (), gather.misses, tuple(gather.answers))
 
 

@@ -39,7 +39,7 @@ from .messages import (
 from .plan import cycle, hopeless, satisfied
 from .process import Process, step
 from .records import Ident, Item
-from .shown import Shown
+from .shown import Shown, item_of
 from .specs import DependsOn, ProcessSpec
 from .states import RESTING, Phase
 from .value import Value, evolve
@@ -93,7 +93,7 @@ class Host:
         self.processes: dict[str, Process] = {}
         self._rng = rng
         self.shown = Shown(name)
-        self._gathers = Gathers(name, self.processes, self.shown)
+        self._gathers = Gathers(name, self.processes)
         self._waiting: set[str] = set()  # uuids in Phase.WAITING
         self._names: dict[str, list[str]] = {}  # slot and base name -> uuids
 
@@ -144,7 +144,7 @@ class Host:
                 return self._command(key, targets, misses, until, now, lambda p: ev.DetachAsked(key, by))
             case Reopen():
                 reopening = [Perform(p.uuid, ev.ReopenLogs()) for p in targets]
-                items = self.shown.items(targets, now)
+                items = tuple(item_of(p, self.name, now) for p in targets)
                 return [*reopening, self._gathers.answer(key, items, (), misses)]
             case Signal(signal=name):
                 name = signal_name(name) or name
@@ -219,7 +219,7 @@ class Host:
 
     def item(self, uuid: str, now: ev.Now) -> Item:
         """One process as everybody sees it."""
-        return self.shown.items((self.processes[uuid],), now)[0]
+        return item_of(self.processes[uuid], self.name, now)
 
     # one command ----------------------------------------------------------------------------------------------
 
@@ -307,7 +307,7 @@ class Host:
             Detail(uuid=p.uuid, spec=evolve(p.spec, env={}), environment=tuple(p.spec.env), past=p.past)
             for p in targets
         )
-        return self.shown.items(targets, now), details
+        return tuple(item_of(p, self.name, now) for p in targets), details
 
     def _delete(self, key: str, targets: list[Process], misses: list[Miss], now: ev.Now) -> list[HostOut]:
         gone: list[HostOut] = []
@@ -318,7 +318,7 @@ class Host:
                 hint = f"procctl stop {'' if p.spec.hooks is None else '--hard '}{p.name}"
                 misses.append(Miss(target=p.name, code="still-running", message=text, hint=hint))
                 continue
-            items += self.shown.items((p,), now)
+            items.append(item_of(p, self.name, now))
             self._drop(p)
             gone += [Vanished(p), *self._gathers.deleted(p, now), *self._wake(deque(self._concerned(p)), now)]
         return [*gone, self._gathers.answer(key, tuple(items), (), misses)]

@@ -66,7 +66,7 @@ class Book:
         self.token = token
         self.leases: dict[int, Lease] = {}
         self.until: dict[int, float] = {}
-        self._by_slot: dict[str, dict[int, Lease]] = {}
+        self._by_slot: dict[str, tuple[Lease, ...]] = {}  # mostly of one; in the order in which they came
         self._by_rid: dict[str, Lease] = {}
         self._numbers: dict[tuple[str, int], int] = {}  # of leases from elsewhere whose own number was taken
 
@@ -91,7 +91,7 @@ class Book:
 
     def holders(self, slot: str) -> tuple[Lease, ...]:
         """Who holds leases for a slot."""
-        return tuple(self._by_slot.get(slot, {}).values())
+        return self._by_slot.get(slot, ())
 
     def of_host(self, hostname: str) -> list[Lease]:
         """All that a host holds."""
@@ -101,8 +101,7 @@ class Book:
         """Put it in, or in the place of what it was before. If it runs out, it does so a whole `ttl` from now."""
         self.token = max(self.token, lease.token)
         self.leases[lease.token] = lease
-        self._by_slot.setdefault(lease.slot, {})[lease.token] = lease
-        self._by_rid[lease.rid] = lease
+        self._file(lease)
         if lease.ttl:
             self.until[lease.token] = now + lease.ttl
         return lease
@@ -110,9 +109,17 @@ class Book:
     def change(self, lease: Lease) -> Lease:
         """The same lease with other words; when it runs out stays as it is."""
         self.leases[lease.token] = lease
-        self._by_slot[lease.slot][lease.token] = lease
-        self._by_rid[lease.rid] = lease
+        self._file(lease)
         return lease
+
+    def _file(self, lease: Lease) -> None:
+        held = self._by_slot.get(lease.slot, ())
+        if any(other.token == lease.token for other in held):
+            held = tuple(lease if other.token == lease.token else other for other in held)
+        else:
+            held = (*held, lease)
+        self._by_slot[lease.slot] = held
+        self._by_rid[lease.rid] = lease
 
     def drop(self, lease: Lease) -> None:
         """It is out no more."""
@@ -121,8 +128,10 @@ class Book:
         self.until.pop(token, None)
         for alias in [alias for alias, number in self._numbers.items() if number == token]:
             del self._numbers[alias]
-        del self._by_slot[lease.slot][token]
-        if not self._by_slot[lease.slot]:
+        held = tuple(other for other in self._by_slot[lease.slot] if other.token != token)
+        if held:
+            self._by_slot[lease.slot] = held
+        else:
             del self._by_slot[lease.slot]
         if self._by_rid.get(lease.rid) is lease:
             del self._by_rid[lease.rid]

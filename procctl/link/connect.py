@@ -62,7 +62,7 @@ async def connect(
     line = Line(dial, hello, _nothing, patience=patience)
     async with Block(f"the link to {url}", _leave) as block:
         await block.start(line.run)
-        yield Fleet(line)
+        yield Fleet(line, keyed=True)
 
 
 def _user() -> str:

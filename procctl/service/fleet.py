@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from itertools import count
 from typing import Any, TypeVar, cast, overload
 from uuid import uuid4
 
@@ -59,11 +60,14 @@ class Fleet:
     Args:
         service: Who answers.
         caller: On whose word.
+        keyed: Whether a request may reach the service more than once, as over a line: then each has a key.
     """
 
-    def __init__(self, service: Service, caller: Caller = LOCAL) -> None:
+    def __init__(self, service: Service, caller: Caller = LOCAL, *, keyed: bool = False) -> None:
         self._service = service
         self._caller = caller
+        self._prefix = str(uuid4()) if keyed else ""
+        self._keys = count(1)
 
     # looking --------------------------------------------------------------------------------------------------
 
@@ -419,7 +423,8 @@ class Fleet:
 
     async def request(self, request: Request[R], until: Until = "settled", deadline: float | None = None) -> R:
         """Any request of the protocol, and its typed reply. Misses are left to the caller."""
-        return await exchange(self._service, request, self._caller, key=str(uuid4()), until=until, deadline=deadline)
+        key = f"{self._prefix}-{next(self._keys)}" if self._prefix else ""
+        return await exchange(self._service, request, self._caller, key=key, until=until, deadline=deadline)
 
     async def _batch(self, request: Request[Batch], until: Until = "settled") -> tuple[Item, ...]:
         return (await self._whole(request, until)).items

@@ -32,7 +32,8 @@ class _Happened:
 
 
 class Timeline:
-    """Numbered events, the last so many of them.
+    """Numbered events, the last so many of them, from the moment on in which anybody follows them: a cursor of before
+    that is known to nobody.
 
     Args:
         epoch: Names this run.
@@ -41,6 +42,7 @@ class Timeline:
     def __init__(self, epoch: str) -> None:
         self._backlog: Backlog[_Happened] = Backlog(epoch)
         self._followers: set[Wake] = set()
+        self._wanted = False
         self._closed = False
 
     def close(self) -> None:
@@ -52,15 +54,19 @@ class Timeline:
     def put(self, make: Callable[[str], AnyEvent]) -> None:
         """Something has happened; `make` gives the event with this cursor, later and at most once."""
         backlog = self._backlog
+        if not self._wanted:
+            return backlog.skip()
         number = backlog.last + 1
         backlog.put(_Happened(lambda: make(backlog.cursor(number))))
         for wake in self._followers:
             wake.set()
+        return None
 
     def read(
         self, request: Events, snapshot: Callable[[], Sequence[Item]], now: Callable[[], float]
     ) -> AsyncGenerator[AnyEvent | Lost]:
         """Events as they are asked for, from this moment: behind a cursor, or a snapshot and what comes after it."""
+        self._wanted = True
         backlog = self._backlog
         first: list[AnyEvent | Lost] = []
         place = backlog.place(request.since) if request.since else None

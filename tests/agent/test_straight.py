@@ -95,7 +95,7 @@ def test_agents_are_killed_and_no_line_is_lost_or_doubled(tmp_path, backend, siz
     assert text.splitlines() == [str(n) for n in range(1, LINES + 1)]
     assert {cursor.partition(".")[0] for cursor in cursors} == {"0" * 12}  # every agent has the first one's epoch
     if size and "punch" not in without:
-        assert len(list(folder.glob("stdout.*"))) >= 2
+        assert list(folder.glob("stdout.*"))  # how many were finished depends on when the agents were killed
         assert os.stat(folder / "stdout").st_blocks * 512 < os.stat(folder / "stdout").st_size
 
 

@@ -42,7 +42,7 @@ class Adopted(Child):
         elif channel is not None:
             os.close(channel)
         if end is not None:
-            self._tools.watch.later(lambda: self._over(self._run, end))
+            self._tools.watch.later(lambda: self.over(self._run, end))
         else:
             self._begin_watch(ident, reap=True)
 
@@ -100,7 +100,7 @@ class Adopted(Child):
 
     def _begin_watch(self, ident: Ident, reap: bool) -> None:
         run = self._run
-        self._tools.watch.add_stranger(ident, self.pidfd, lambda end: self._over(run, end), reap)
+        self._tools.watch.add_stranger(ident, self.pidfd, lambda end: self.over(run, end), reap)
 
     def _reach(self, ident: Ident) -> int | None:
         """Its descriptor, if it is there and ours to signal."""

@@ -73,7 +73,7 @@ class Output:
     ) -> None:
         self.epoch = means.epoch
         self._means = means
-        self._followers: set[Wake] = set()
+        self._followers: tuple[Wake, ...] = ()
         self._tailed = False
         self._sink: Sink | None = None
         self._straight: Straight | None = None
@@ -193,11 +193,12 @@ class Output:
 
     def follow(self, wake: Wake) -> None:
         """Wake this one when there is more."""
-        self._followers.add(wake)
+        if wake not in self._followers:
+            self._followers = (*self._followers, wake)
 
     def unfollow(self, wake: Wake) -> None:
         """Do not wake it any more."""
-        self._followers.discard(wake)
+        self._followers = tuple(other for other in self._followers if other is not wake)
 
     def close(self) -> None:
         """The process was deleted, or the agent ends."""

@@ -27,9 +27,10 @@ class Pump:
         self._stream = stream
         self._output = output
         self._poller = poller
-        poller.add(fd, self._on_event)
+        poller.add(fd, self)
 
-    def _on_event(self, closed: bool) -> None:
+    def __call__(self, closed: bool) -> None:
+        """There is something to read: called by the poller."""
         self._read(_READS)
 
     def drain(self) -> None:

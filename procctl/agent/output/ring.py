@@ -18,6 +18,8 @@ _OVERHEAD = 128
 _JOIN = 2048
 """A chunk shorter than this is joined with the next of its stream, if that came in the same moment."""
 _MOMENT = 0.02
+_ENDS = 64
+"""Ends of runs that are remembered."""
 
 
 @frozen
@@ -44,15 +46,19 @@ class Ring:
     def __init__(self, size: int, start: int = 0) -> None:
         self.start = start
         self.end = start
-        self.ends: deque[int] = deque(maxlen=64)
+        self.ends: tuple[int, ...] = ()
         """Offsets at which runs have ended: a line that was begun there is not gone on with by the next run."""
         self._sealed = False
         self.size = size
         self._cost = 0
-        self._chunks: deque[Chunk] = deque()
+        self._chunks: (
+            deque[Chunk] | tuple[Chunk, ...]
+        ) = ()  # most programs never say anything, and a deque is 700 bytes
 
     def write(self, stream: int, data: bytes, time: float, approximate: bool = False) -> None:
         """Append what was read."""
+        if isinstance(self._chunks, tuple):
+            self._chunks = deque()
         last = self._chunks[-1] if self._chunks else None
         if (
             last is not None
@@ -80,7 +86,7 @@ class Ring:
         self._sealed = True
         place = self.end if place is None else place
         if not self.ends or self.ends[-1] != place:
-            self.ends.append(place)
+            self.ends = (*self.ends[1 - _ENDS :], place)
 
     def take(self, place: int, most: int) -> tuple[list[Chunk], int, int]:
         """What is behind a place.
