@@ -19,12 +19,12 @@ from ...core.matching import is_pattern
 from ...core.messages import AnyReply, Approve, Batch, Deny, Failure, Status
 from ...core.records import Item
 from ...errors import ProcctlError, refusal
-from ...wire.codec import unstructure
+from ...wire.codec import ENCODER, item_text, unstructure
 from .asking import Asked, asked, named, peer_of
 from .places import resumed
 from .problems import Problem, misses_out, problem, status_of
 from .routes import Answer, Route
-from .streams import SSE, StreamAnswer, event_documents, line_documents
+from .streams import JSON, SSE, StreamAnswer, event_documents, line_documents
 
 __all__ = ["Desk"]
 
@@ -167,25 +167,26 @@ def _answered(route: Route, found: Asked, reply: AnyReply, request: Request) -> 
     if route.shape == "one":
         if len(reply.items) != 1:
             return problem(refusal("no-such-target", f"no process {request.path_params['uuid']!r}"))
-        return JSONResponse(unstructure(reply.items[0]), headers=_FRESH)
+        return Response(item_text(reply.items[0]), headers=_FRESH, media_type=JSON)
     items = [item for item in reply.items if not found.states or item.state in found.states]
     status = 207 if reply.misses and not looking else route.success
     headers = dict(_FRESH)
     if status == 201 and len(items) == 1:
         headers["location"] = f"{request.scope.get('root_path', '')}/processes/{items[0].uuid}"
-    return JSONResponse(_batch(items, reply), status, headers)
+    return Response(_batch(items, reply), status, headers, JSON)
 
 
 _FRESH = {"cache-control": "no-store"}
 
 
-def _batch(items: list[Item], reply: Batch) -> dict[str, Any]:
-    return {
-        "items": [unstructure(item) for item in items],
+def _batch(items: list[Item], reply: Batch) -> str:
+    """As JSON. The text of an item is there already, if it was asked for before."""
+    rest = {
         "misses": misses_out(reply),
         "details": [unstructure(detail) for detail in reply.details],
         "answers": [unstructure(answer) for answer in reply.answers],
     }
+    return f'{{"items":[{",".join(map(item_text, items))}],{ENCODER.encode(rest)[1:]}'
 
 
 def _succeeded(reply: Batch) -> bool:

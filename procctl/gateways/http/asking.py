@@ -109,6 +109,8 @@ def _query(route: Route, request: Request) -> tuple[dict[str, Any], dict[str, st
 
 async def _body(request: Request, most: int) -> bytes:
     length = request.headers.get("content-length", "0")
+    if length == "0" and "transfer-encoding" not in request.headers:
+        return b""  # as almost every GET; waiting for it would take as long as answering
     too_large = Problem(413, "bad-request", f"the body has more than {most} bytes", headers={"connection": "close"})
     if length.isdecimal() and int(length) > most:
         raise too_large

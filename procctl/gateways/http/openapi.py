@@ -8,10 +8,10 @@ from typing import Any
 from ...core.messages import UNTIL, Batch
 from ...core.records import Item
 from ...core.states import State
-from ...service.lines import Line
 from ...version import __version__
 from .routes import MAX_DEADLINE, ROUTES, Answered, Route
 from .schemas import Schemas, kinds_of
+from .streams import LineDocument
 
 __all__ = ["document"]
 
@@ -130,7 +130,7 @@ def _content(route: Route, schemas: Schemas) -> dict[str, Any]:
         case "one":
             return _json(schemas.of(Item))
         case "lines":
-            return _stream(schemas.object(Line), schemas)
+            return _stream(schemas.object(LineDocument), schemas)
         case "events":
             return _stream({"type": "object", "required": ["type"]}, schemas)
         case "document":

@@ -25,9 +25,15 @@ _PLAIN: dict[Any, dict[str, Any]] = {
 
 
 def kinds_of(cls: type[Any]) -> dict[str, Any]:
-    """The types of a class's fields, by name."""
-    hints = get_type_hints(cls, include_extras=True)
-    return {field.name: hints[field.name] for field in attrs.fields(cls)}
+    """The types of a class's fields, by name. Found out once: nobody may change what is given."""
+    known = _KINDS.get(cls)
+    if known is None:
+        hints = get_type_hints(cls, include_extras=True)
+        known = _KINDS[cls] = {field.name: hints[field.name] for field in attrs.fields(cls)}
+    return known
+
+
+_KINDS: dict[type[Any], dict[str, Any]] = {}
 
 
 class Schemas:

@@ -139,6 +139,8 @@ class Server:
                 sock.close()
                 continue
             sock.setblocking(False)
+            if sock.family != socket.AF_UNIX:  # only asyncio does that by itself
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.block.start_soon(self._serve, sock)
 
     async def _serve(self, sock: socket.socket) -> None:

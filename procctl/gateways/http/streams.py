@@ -8,22 +8,23 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from datetime import UTC, datetime
 from typing import Any
 
 import anyio
+from attrs import frozen
 from starlette.types import Receive, Scope, Send
 
 from ...abc import Items
 from ...aio.wall import sleep_until
 from ...core.messages import LogChunk, Lost
+from ...core.records import Wall
 from ...errors import ProcctlError, Refused
 from ...service.lines import Line
 from ...wire.codec import item_out, unstructure
 from .places import Places
 from .problems import problem
 
-__all__ = ["JSON", "SSE", "StreamAnswer", "event_documents", "line_documents"]
+__all__ = ["JSON", "SSE", "LineDocument", "StreamAnswer", "event_documents", "line_documents"]
 
 SSE, JSON = "text/event-stream", "application/json"
 EVERY = 15.0
@@ -58,17 +59,33 @@ def _lost(item: Lost) -> dict[str, Any]:
     return {"count": None, "first": "", "next": "", **document}
 
 
+@frozen(kw_only=True)
+class LineDocument:
+    """A line of output as it is sent. `lost`: bytes that were lost here, 0 for an ordinary line, -1: nobody knows."""
+
+    time: Wall
+    name: str
+    uuid: str
+    hostname: str
+    stream: str
+    text: str
+    cursor: str
+    lost: int
+
+
 def _line(line: Line, cursor: str) -> dict[str, Any]:
-    return {
-        "time": datetime.fromtimestamp(line.time, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "name": line.name,
-        "uuid": line.uuid,
-        "hostname": line.hostname,
-        "stream": line.stream,
-        "text": line.text,
-        "cursor": cursor,
-        "lost": line.lost,
-    }
+    document = LineDocument(
+        time=line.time,
+        name=line.name,
+        uuid=line.uuid,
+        hostname=line.hostname,
+        stream=line.stream,
+        text=line.text,
+        cursor=cursor,
+        lost=line.lost,
+    )
+    made: dict[str, Any] = unstructure(document)
+    return made
 
 
 class StreamAnswer:
