@@ -21,6 +21,7 @@ from ..errors import BadMessage
 from . import codec
 from .envelope import Envelope, dump, load, open_envelope
 from .quiet import quiet
+from .repeated import Repeated
 
 __all__ = [
     "MAX_OPEN",
@@ -122,6 +123,7 @@ class Ledger:
         self._mine: dict[int, _Mine] = {}
         self._theirs: set[int] = set()
         self._surrounds: Envelope | None = None
+        self._repeated = Repeated()
 
     # asking ---------------------------------------------------------------------------------------------------
 
@@ -211,13 +213,20 @@ class Ledger:
         if known is not None and known[0] not in self._theirs and len(self._theirs) < MAX_OPEN:
             self._theirs.add(known[0])
             return Called(known[0], known[2], self._quiet_by(known[1]))
+        again = self._repeated.get(frame)
+        if again is not None and again[0] not in self._theirs and len(self._theirs) < MAX_OPEN:
+            self._theirs.add(again[0])
+            return Called(*again)
         number = None
         try:
             document = load(frame)
             number = self._number(document)
             envelope = open_envelope(document)
             if envelope.command:
-                return self._called(envelope)
+                called = self._called(envelope)
+                if isinstance(called, Called) and called.id is not None:
+                    self._repeated.put(frame, called.request, envelope)
+                return called
             if envelope.re is not None:
                 return self._answered(envelope.re, envelope)
             if envelope.to is not None:

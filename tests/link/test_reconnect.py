@@ -224,10 +224,10 @@ async def test_a_hung_client_is_noticed(both, url, monkeypatch):
 
 
 async def test_a_quiet_link_is_kept_up_by_heartbeats(both, url, monkeypatch):
-    monkeypatch.setattr("procctl.link.connect.HEARTBEAT", 0.1)
+    monkeypatch.setattr("procctl.link.connect.HEARTBEAT", 0.3)
     _, between = both
     async with connect(url) as fleet:
-        await anyio.sleep(1)
+        await anyio.sleep(2)
         assert (await fleet.processes(), between.connections) == ([], 1)
 
 
