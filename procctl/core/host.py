@@ -7,7 +7,7 @@ a wait (`forget`) undoes nothing. What a start depends on is started with it (`p
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from random import Random
 from uuid import UUID, uuid5
 
@@ -36,11 +36,11 @@ from .messages import (
     Target,
     Until,
 )
-from .plan import cycle, hopeless, satisfied
+from .needs import Needs
 from .process import Process, step
 from .records import Ident, Item
 from .shown import Shown, item_of
-from .specs import DependsOn, ProcessSpec
+from .specs import ProcessSpec
 from .states import RESTING, Phase
 from .value import Value, evolve
 from .words import MAX_ACTION
@@ -96,6 +96,7 @@ class Host:
         self._gathers = Gathers(name, self.processes)
         self._waiting: set[str] = set()  # uuids in Phase.WAITING
         self._names: dict[str, list[str]] = {}  # slot and base name -> uuids
+        self._needs = Needs(self.processes, self._names)
 
     # requests -------------------------------------------------------------------------------------------------
 
@@ -284,7 +285,7 @@ class Host:
         resting = [p for p in targets if p.phase in RESTING or not again]
         for p in resting:
             first += self._start_dependencies(p, by, now, tried)
-        blocked = {p.uuid: self._blocked(p) for p in resting}
+        blocked = {p.uuid: self._needs.blocked(p) for p in resting}
 
         def event(p: Process) -> ev.Event:
             if p.uuid in blocked:
@@ -402,23 +403,11 @@ class Host:
             if name in self._names:
                 message = f"a process {name!r} exists already on {self.name}"
                 return Failure(code="exists", message=message, hint=f"procctl delete {name}, or choose another name")
-        circle = self._circle(spec, slots) if spec.depends_on else ()
+        circle = self._needs.circle(spec, slots) if spec.depends_on else ()
         if circle:
             message = f"a circle of dependencies: {' -> '.join(circle)} at $.spec.depends_on"
             return Failure(code="bad-spec", message=message)
         return None
-
-    def _circle(self, spec: ProcessSpec, slots: set[str]) -> tuple[str, ...]:
-        """A circle of dependencies that this spec would close; a slot stands for all of its name."""
-
-        def base(name: str) -> str:
-            if name in slots:
-                return spec.name
-            known = self._names.get(name)
-            return self.processes[known[0]].spec.name if known else name
-
-        specs = {p.spec.name: p.spec for p in self.processes.values()} | {spec.name: spec}
-        return cycle({name: [base(other) for other in each.depends_on] for name, each in specs.items()})
 
     def _drop(self, p: Process) -> None:
         del self.processes[p.uuid]
@@ -430,43 +419,13 @@ class Host:
 
     # dependencies ---------------------------------------------------------------------------------------------
 
-    def _dependencies(self, p: Process) -> Iterable[tuple[str, DependsOn, list[Process]]]:
-        for name, condition in p.spec.depends_on.items():
-            yield name, condition, [self.processes[uuid] for uuid in self._names.get(name, ())]
-
-    def _blocked(self, p: Process) -> str:
-        for name, condition, others in self._dependencies(p):
-            if not others or not all(satisfied(condition, other) for other in others):
-                return f"waits for {name} to be {condition}"
-        return ""
-
     def _start_dependencies(self, p: Process, by: str, now: ev.Now, tried: set[str]) -> list[HostOut]:
-        """What it needs is started with it, deepest first; a one-shot that has succeeded is not run again."""
-        order: list[tuple[Process, Process]] = []
-        path = [(p, self._idle(p, tried))]
-        while path:  # by hand and not by recursion: a chain may be long
-            needer, rest = path[-1]
-            other = next(rest, None)
-            if other is not None:
-                path.append((other, self._idle(other, tried)))
-                continue
-            path.pop()
-            if path:
-                order.append((needer, path[-1][0]))
+        """What it needs is started with it; a one-shot that has succeeded is not run again."""
         out: list[HostOut] = []
-        for other, needer in order:
-            asked = ev.StartAsked("", f"{by} ({needer.name} depends on it)", self._blocked(other))
+        for other, needer in self._needs.idle(p, tried):
+            asked = ev.StartAsked("", f"{by} ({needer.name} depends on it)", self._needs.blocked(other))
             out += self.feed(other.uuid, asked, now)
         return out
-
-    def _idle(self, p: Process, tried: set[str]) -> Iterator[Process]:
-        """What it needs and is neither there nor tried already."""
-        for _, condition, others in self._dependencies(p):
-            for other in others:
-                resting = other.phase in RESTING or other.phase is P.IDLE
-                if resting and other.uuid not in tried and not satisfied(condition, other):
-                    tried.add(other.uuid)
-                    yield other
 
     def _concerned(self, changed: Process) -> list[str]:
         """Who waits for a process that has changed, itself included: its own start may be hopeless from the first."""
@@ -481,23 +440,10 @@ class Host:
         while todo:
             uuid = todo.popleft()
             if uuid in self._waiting:
-                event = self._verdict(self.processes[uuid])
+                event = self._needs.verdict(self.processes[uuid])
                 if event is not None:
                     out += self._step(uuid, event, now, todo)
         return out
-
-    def _verdict(self, p: Process) -> ev.Unblocked | None:
-        waits = False
-        for name, condition, others in self._dependencies(p):
-            if not others:
-                return ev.Unblocked(f"depends on {name}, which is not registered")
-            for other in others:
-                if not satisfied(condition, other):
-                    why = hopeless(condition, other)
-                    if why:
-                        return ev.Unblocked(f"depends on {name} to be {condition}, but {why}")
-                    waits = True
-        return None if waits else ev.Unblocked()
 
 
 def _uuids(first: UUID, instances: int) -> list[str]:
