@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 from procctl.agent.sweep import Sweep
 from procctl.agent.top import Asking
 from procctl.core import asking, process
-from procctl.core.events import Exited, Looked, Now, Record, ReleaseLease
+from procctl.core.events import Denied, Exited, Looked, Now, Record, ReleaseLease
 from procctl.core.gate import Decided, Gate, Note, Strike
-from procctl.core.guard import Guard
+from procctl.core.guard import Feed, Guard
 from procctl.core.leases import Book, Inventory
+from procctl.core.replies import Refusal
 from procctl.core.terms import Terms
 from procctl.core.value import evolve
 from procctl.link.doorkeeper import Doorkeeper
@@ -336,3 +337,14 @@ def a_process_need_not_wait_for_its_own_last_run(original):
         return [Note(lease, given=True), Decided(lease.rid, lease=lease)]
 
     return queue
+
+
+@mutant(Guard, "_permitted")
+def an_answer_that_is_heard_twice_counts_twice(original):
+    def permitted(self, permit, reply, now):
+        said = original(self, permit, reply, now)
+        if isinstance(reply, Refusal) and not said:
+            return [Feed(permit.uuid, Denied(permit.rid, reply.why))]
+        return said
+
+    return permitted

@@ -20,7 +20,7 @@ from ...core.specs import ProcessSpec
 from ...core.states import Phase
 from .kernel import Keeper, Kernel, Run
 from .network import Wire
-from .world import Clock, Crash, World
+from .world import Clock, Crash, Violation, World
 
 __all__ = ["Disk", "Machine"]
 
@@ -122,6 +122,7 @@ class Agent:
         world = self.world
         self.run = f"{machine.name}/{world.random.getrandbits(32):08x}"
         self.alive = True
+        self._answered: set[str] = set()
         self.host = Host(machine.name, Random(world.random.getrandbits(32)))
         self.guard = Guard(machine.name, machine.boot, self.run, machine.kernel.terms)
         self.wire = machine.wire(self)
@@ -186,9 +187,14 @@ class Agent:
         self._lane.decide(lambda: self.host.request(key, request, "ann", "accepted", self.machine.clock.now()))
 
     def feed(self, uuid: str, event: ev.Event) -> None:
-        """Something has happened to a process."""
-        if self.alive:
-            self._lane.decide(lambda: self.host.feed(uuid, event, self.machine.clock.now()))
+        """Something has happened to a process. I4: a question is answered once, however often its answer is heard."""
+        if not self.alive:
+            return
+        if isinstance(event, ev.Granted | ev.Denied | ev.Lapsed):
+            if event.rid in self._answered:
+                raise Violation("I4", f"{event.rid} of {self.machine.name} is answered a second time, by {event}")
+            self._answered.add(event.rid)
+        self._lane.decide(lambda: self.host.feed(uuid, event, self.machine.clock.now()))
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
         """By its own clock, and a little late."""
