@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from attrs import frozen
 
-from .records import Item, Wall
+from .records import Item, Memo, Wall
 from .value import Value
 
 __all__ = ["AnyEvent", "LogChunk", "Lost", "Registered", "Removed", "Snapshot", "StateChanged"]
@@ -63,7 +63,7 @@ class Snapshot(Value):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class Registered(Value):
+class Registered(Memo, Value):
     """A process was added."""
 
     type: ClassVar[str] = "registered"
@@ -73,7 +73,7 @@ class Registered(Value):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class Removed(Value):
+class Removed(Memo, Value):
     """A process was deleted; `process` is how it was last."""
 
     type: ClassVar[str] = "removed"
@@ -83,7 +83,7 @@ class Removed(Value):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class StateChanged(Value):
+class StateChanged(Memo, Value):
     """The state, the phase within it, or the readiness of a process changed.
 
     `new` and `old` compare with `procctl.State`; they are equal where only phase or readiness changed.

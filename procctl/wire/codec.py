@@ -31,6 +31,7 @@ __all__ = [
     "batch_in",
     "batch_out",
     "batch_text",
+    "happening_text",
     "item_in",
     "item_out",
     "item_text",
@@ -44,7 +45,7 @@ __all__ = [
 
 T = TypeVar("T")
 ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
-_remember: Callable[[Item, str], None] = Memo.__dict__["text"].__set__  # the class is frozen, this is no field
+_remember: Callable[[Memo, str], None] = Memo.__dict__["text"].__set__  # the class is frozen, this is no field
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 _TIMES = 8192
 """Times whose texts are remembered: what is asked for again and again is mostly as it was."""
@@ -348,6 +349,18 @@ def item_out(item: m.LogChunk | m.AnyEvent) -> dict[str, Any]:
     if isinstance(item, m.LogChunk):
         return cast(dict[str, Any], unstructure(item))
     return {"type": item.type, **unstructure(item)}
+
+
+def happening_text(item: m.LogChunk | m.AnyEvent) -> str:
+    """The same as JSON. That of an event is made once, however many follow; a snapshot and output are one reader's."""
+    if not isinstance(item, Memo):
+        return ENCODER.encode(item_out(item))
+    try:
+        return item.text
+    except AttributeError:
+        text = ENCODER.encode(item_out(item))
+        _remember(item, text)
+        return text
 
 
 def item_in(document: dict[str, Any]) -> m.LogChunk | m.AnyEvent:

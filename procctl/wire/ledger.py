@@ -194,7 +194,7 @@ class Ledger:
         if isinstance(item, Lost):
             gap = {"re": number, "lost": item.count, "first": item.first, "next": item.next}
             return dump(gap)
-        return dump({"re": number, "seq": seq, "item": codec.item_out(item)})
+        return f'{{"re":{number},"seq":{seq},"item":{codec.happening_text(item)}}}'.encode()
 
     def end(self, number: int) -> bytes:
         """The end of a stream of the peer's."""

@@ -451,3 +451,11 @@ def test_no_document_is_too_strange_for_a_reply(document):
 def test_no_document_is_too_strange_for_an_item(document):
     item = taken(codec.item_in, document)
     assert item is None or type(item) in {m.LogChunk, *m.EVENTS.values()}
+
+
+def test_an_event_is_written_once_for_all_who_follow():
+    event = m.Registered(time=1.0, cursor="e-1", process=Item(name="web", uuid="u", hostname="a"))
+    text = codec.happening_text(event)
+    assert codec.happening_text(event) is text
+    assert load(text.encode()) == codec.item_out(event)
+    assert codec.happening_text(m.Registered(time=1.0, cursor="e-2", process=event.process)) != text
