@@ -11,11 +11,13 @@ ZMQ_FD). Hence:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import anyio
 import zmq
 
+from ...aio.poller import on_asyncio
 from ...aio.wake import Wake
 from .sockets import Socket, pollin
 
@@ -61,6 +63,11 @@ class Waiter:
         self._leader: anyio.CancelScope | None = None
         self._pumping = False
         self._operations = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._registered = False
+        self._parked: asyncio.Future[None] | None = None
+        self._taken = 0
+        """Messages that a callback has taken in for the leader."""
 
     def send(self, parts: list[bytes]) -> None:
         """Send a message now.
@@ -131,7 +138,11 @@ class Waiter:
         """Whoever waits is woken. Before the socket is closed."""
         if not self.closed:
             self.closed = True
-            anyio.notify_closing(self._fd)
+            if self._loop is None:
+                anyio.notify_closing(self._fd)
+            self._unregister()
+            if self._parked is not None and not self._parked.done():
+                self._parked.set_exception(anyio.ClosedResourceError())
             for wake in self._waiting:
                 wake.set()
 
@@ -176,6 +187,7 @@ class Waiter:
         parked = False
         while not self.closed:
             taken, more = self.pump()
+            taken, self._taken = taken + self._taken, 0
             if parked and not taken:
                 self._look()
             if ready():
@@ -185,4 +197,40 @@ class Waiter:
                 await anyio.lowlevel.checkpoint()
             else:
                 self._operations = 0
-                await anyio.wait_readable(self._fd)
+                await self._signalled()
+
+    async def _signalled(self) -> None:
+        """Wait until something may have changed. On asyncio the descriptor is registered once and not for each wait,
+        which would take as long as receiving a message."""
+        if self._loop is None and not on_asyncio():
+            return await anyio.wait_readable(self._fd)
+        self._loop = self._loop or asyncio.get_running_loop()
+        if not self._registered:
+            self._loop.add_reader(self._fd, self._heard)
+            self._registered = True
+        self._parked = self._loop.create_future()
+        try:
+            return await self._parked
+        finally:
+            self._parked = None
+
+    def _heard(self) -> None:
+        """What has come is taken in here: by the time that the leader runs, the loop would have called again."""
+        parked = self._parked
+        if parked is None or parked.done():
+            return self._unregister()  # nobody waits; the loop would say it again and again
+        failed: Exception | None = None
+        try:
+            self._taken += self.pump()[0]
+        except Exception as error:  # it is raised where somebody waits
+            failed = error
+        if parked.done():  # what was taken in has ended the wait
+            if failed is not None:
+                raise failed
+            return None
+        return parked.set_result(None) if failed is None else parked.set_exception(failed)
+
+    def _unregister(self) -> None:
+        if self._registered and self._loop is not None:
+            self._registered = False
+            self._loop.remove_reader(self._fd)
