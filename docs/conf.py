@@ -56,7 +56,14 @@ nitpick_ignore += [("py:class", f"procctl.agent.{name}") for name in ("permit._R
 nitpick_ignore += [("py:class", f"procctl.{name}") for name in ("core.events.Event", "core.terms.Terms")]
 nitpick_ignore += [("py:class", f"procctl.testing.virtual.{name}") for name in ("child.Place", "time.T")]
 
-_MADE_BY_PROCCTL = {"procctl.Fleet", "procctl.Permit", "procctl.Process", "procctl.sync.Fleet", "procctl.sync.Process"}
+_MADE_BY_PROCCTL = {
+    "procctl.Fleet",
+    "procctl.Line",
+    "procctl.Permit",
+    "procctl.Process",
+    "procctl.sync.Fleet",
+    "procctl.sync.Process",
+}
 _UNTIL = "Literal['accepted', 'settled', 'running', 'ready', 'stopped', 'exit']"
 
 
