@@ -422,6 +422,9 @@ class Session:
                 self._spoke = self._clock()
         except PeerGone as error:
             self.end(error.message)
+        except Exception:  # whoever asks or answers has nothing to do with it
+            logger.exception("a frame to %s cannot be sent", self.peer or "a peer")
+            self.end("a defect ended the link")
 
     async def _write(self) -> None:
         while True:

@@ -221,3 +221,23 @@ async def test_what_cannot_be_taken_at_once_is_sent_in_order():
     assert got == [f"n{n}" for n in range(30)]
     assert took
     await there.aclose()
+
+
+async def test_a_defect_of_a_transport_ends_its_link_and_nothing_else(caplog):
+    here, there = pair("client", "server")
+
+    class Broken:
+        peer, suspended, receive, send, aclose = here.peer, False, here.receive, here.send, here.aclose
+
+        def send_nowait(self, frame):
+            raise ZeroDivisionError
+
+    client = Session(Broken(), refuse)
+    with deadline():
+        async with anyio.create_task_group() as group:
+            await group.start(client.run)
+            await anyio.wait_all_tasks_blocked()
+            reply = await client.submit(Call(request=Status())).wait()
+    assert (reply.code, client.why) == ("peer-gone", "a defect ended the link")
+    assert "ZeroDivisionError" in caplog.text
+    await there.aclose()
