@@ -16,7 +16,7 @@ from procctl.core import messages, records, replies
 from procctl.core.states import Phase, State
 from procctl.gateways.http.problems import STATUS
 from procctl.gateways.http.routes import ROUTES, TARGET, Answered
-from procctl.service.lines import Line
+from procctl.gateways.http.streams import LineDocument
 from procctl.testing import Promise
 from procctl.wire.envelope import MAX_DEPTH
 from procctl.wire.ledger import MAX_OPEN, PART
@@ -242,7 +242,7 @@ def test_every_status_of_a_code():
 def test_what_a_line_and_an_answer_have():
     answers = section(REST, "Answers")
     assert _first(answers) == [field.name for field in attrs.fields(Answered)]
-    assert {field.name for field in attrs.fields(Line)} <= set(words(answers))
+    assert {field.name for field in attrs.fields(LineDocument)} <= set(words(answers))
 
 
 def test_every_ring_is_documented():

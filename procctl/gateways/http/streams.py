@@ -61,7 +61,12 @@ def _lost(item: Lost) -> dict[str, Any]:
 
 @frozen(kw_only=True)
 class LineDocument:
-    """A line of output as it is sent. `lost`: bytes that were lost here, 0 for an ordinary line, -1: nobody knows."""
+    """A line of output as it is sent.
+
+    Attributes:
+        lost: Bytes that were lost here, 0 for an ordinary line, -1: nobody knows how many.
+        approximate: Whether the time is: no agent watched when it was written.
+    """
 
     time: Wall
     name: str
@@ -71,6 +76,7 @@ class LineDocument:
     text: str
     cursor: str
     lost: int
+    approximate: bool
 
 
 def _line(line: Line, cursor: str) -> dict[str, Any]:
@@ -83,6 +89,7 @@ def _line(line: Line, cursor: str) -> dict[str, Any]:
         text=line.text,
         cursor=cursor,
         lost=line.lost,
+        approximate=line.approximate,
     )
     made: dict[str, Any] = unstructure(document)
     return made
