@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Collection, Iterable
+from functools import cache
 
 import anyio.lowlevel
 from attrs import define, field, frozen
@@ -241,7 +242,7 @@ class Census:
         """Who of these is whose."""
         by_uuid = {who.uuid: who for who in kin}
         by_pid = {who.pid: who for who in kin}
-        leading: dict[str, bool] = {}
+        leads = cache(self._leads)  # asked only where somebody is in a group or session of that number
         by_seen = {place: who for who in kin for place in who.seen}
         settled = (boot_clock() - _YOUNG) * _TICKS
         seen = _Seen()
@@ -257,14 +258,10 @@ class Census:
             if self.spared and (self.spared.get(pid) == facts.started or facts.session in self.spared):
                 continue
             place = pid, facts.started
-            who = by_pid.get(facts.group) or by_pid.get(facts.session)
+            of_numbers = (by_pid.get(facts.group), by_pid.get(facts.session))
+            who = next((who for who in of_numbers if who is not None and leads(who)), None)
             if who is not None:
-                if who.uuid not in leading:
-                    leading[who.uuid] = self._leads(who)
-                if leading[who.uuid]:
-                    seen.led.add(who.uuid)
-                else:
-                    who = None
+                seen.led.add(who.uuid)
             who = who or by_seen.get(place) or by_uuid.get(self._strays_of.get(place, ""))
             if who is None and lineage is None:
                 seen.unclear.add(pid)

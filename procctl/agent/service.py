@@ -83,7 +83,7 @@ __all__ = ["AgentService"]
 _SWEEP = 100
 """Processes whose statistics are sampled in one turn of the loop."""
 _REMEMBER = 10.0
-"""Seconds for which the items that were asked for are remembered."""
+"""Seconds after which the items that were asked for are forgotten."""
 _RECORD_AGAIN = 1.0
 """Seconds after which it is tried again to put down what could not be."""
 _LINGER = 60.0
