@@ -1,7 +1,7 @@
 """One machine's brain: its processes, the commands that are being answered, the answers already given. Pure.
 
 A command becomes an event for each of its targets; what the processes answer is put together in `gather`. Cancelling
-a wait (`forget`) undoes nothing. What a start depends on is started with it (`plan`).
+a wait (`forget`) undoes nothing. What a start depends on is started with it (`needs`).
 """
 
 from __future__ import annotations

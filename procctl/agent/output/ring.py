@@ -51,9 +51,8 @@ class Ring:
         self._sealed = False
         self.size = size
         self._cost = 0
-        self._chunks: (
-            deque[Chunk] | tuple[Chunk, ...]
-        ) = ()  # most programs never say anything, and a deque is 700 bytes
+        self._chunks: deque[Chunk] | tuple[Chunk, ...] = ()
+        """A deque from the first on: most programs never say anything, and an empty one is 700 bytes."""
 
     def write(self, stream: int, data: bytes, time: float, approximate: bool = False) -> None:
         """Append what was read."""
