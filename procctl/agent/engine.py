@@ -143,7 +143,7 @@ class Engine:
             if self._own is not None:
                 self._own.open(self.inner, self._ground, self._timers, self._setup.approval, token, self.block)
             found = await self._ground.work(self._machine.find, kept)
-            restore(self.inner, kept, found, self._adopt_leases)
+            restore(self.inner, kept, found, self._setup.on_exit == "keep", self._adopt_leases)
             self._machine.begun(self.inner.hands.living())
             await self._links.open(self._setup.listen, self.block)
         except BaseException as error:

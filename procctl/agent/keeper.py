@@ -157,7 +157,7 @@ class Keeper:
     def run(self) -> None:
         """Until nothing is left to do."""
         while self.agent is not None or self.holding():
-            found = self.epoll.poll(self.patience())
+            found = self.epoll.poll(self.patience()) or self.epoll.poll(0)  # a wait that SIGCONT ends does not look
             self.turns += 1
             if not found or self.turns > 256:  # what the agent has said comes first: it may be a later deadline
                 self.turns = 0

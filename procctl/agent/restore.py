@@ -36,13 +36,16 @@ _EXEC = (0.02, 0.3)
 """Pause and whole time, in seconds, in which a child that was being spawned gets its own environment."""
 
 
-def restore(service: AgentService, kept: list[Kept], found: Mapping[str, Found], known: Callable[[], None]) -> None:
+def restore(
+    service: AgentService, kept: list[Kept], found: Mapping[str, Found], survives: bool, known: Callable[[], None]
+) -> None:
     """Take over. When it returns, every process is in its phase, and what has ended meanwhile is about to be told.
 
-    `known` is called when all are registered, and before anything is done to any.
+    `survives`: whether programs outlive an agent that is killed. `known` is called when all are registered, and before
+    anything is done to any.
     """
     for record in kept:
-        service.restore(record.process)
+        service.restore(record.process, survives)
     known()
     for record in sorted(kept, key=lambda record: record.process.phase is P.WAITING):
         service.resume(record.process.uuid, found.get(record.process.uuid))

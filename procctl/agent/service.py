@@ -325,7 +325,8 @@ class AgentService:
         """Something happened to a process. After the end of the agent it is the next one's to find out."""
         if self._closed:
             return
-        self._lane.decide(lambda: self.host.feed(uuid, event, self._ground.now()))
+        happened = self.guard.ended(uuid, event, self._ground.now()) if isinstance(event, ev.Exited) else event
+        self._lane.decide(lambda: self.host.feed(uuid, happened, self._ground.now()))
 
     def _perform(self, out: HostOut) -> None:
         match out:
@@ -392,15 +393,15 @@ class AgentService:
             if self._recording_again:
                 return
 
-    def restore(self, process: Process) -> None:
-        """A process that an earlier agent has recorded."""
+    def restore(self, process: Process, survives: bool) -> None:
+        """A process that an earlier agent has recorded, and whether its program was to outlive that one."""
         self._restoring = True
         try:
             self._lane.decide(lambda: self.host.restore(left_by_another(process)))
         finally:
             self._restoring = False
         until, ttl = self.deadlines.get(process.uuid, (None, 0.0))
-        self.asking.restore(process, until, ttl)
+        self.asking.restore(process, until, ttl, survives)
 
     def _keep(self, keep: Keep) -> None:
         """A deadline: put down, and the keeper's from now on."""

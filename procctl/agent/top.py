@@ -68,9 +68,9 @@ class Asking:
         """Nothing of what ran on this lease is left."""
         self._do(self.guard.release(uuid, token, self._now()))
 
-    def restore(self, process: Process, until: float | None, ttl: float) -> None:
+    def restore(self, process: Process, until: float | None, ttl: float, kept: bool) -> None:
         """An earlier run of the agent has left this."""
-        self._do(self.guard.restore(process, until, ttl))
+        self._do(self.guard.restore(process, until, ttl, kept))
 
     def joined(self) -> None:
         """There is a link to the gate."""

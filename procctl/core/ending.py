@@ -26,6 +26,8 @@ LOOK_AGAIN = (0.02, 0.5)
 
 def exited(p: Process, event: Exited, now: Now) -> Step:
     """The program has ended. What it started may go on, so somebody looks."""
+    if event.overdue and p.wanted and not p.own:  # as if the agent itself had ended it, and it asks for another lease
+        p = evolve(p, unleased=True, cause=event.overdue)
     asked = p.phase in (P.STOPPING, P.PAUSING)
     record = ExitRecord(
         code=event.code,

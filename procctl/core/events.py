@@ -253,13 +253,15 @@ class QuestionAnswered(Event):
 
 @frozen(eq=False, repr=False)
 class Exited(Event):
-    """The process ended. Both `code` and `signal` None: nobody can tell how. `oom`: for want of memory."""
+    """The process ended. Both `code` and `signal` None: nobody can tell how. `oom`: for want of memory. `overdue`: why,
+    where its lease had run out and a guard has ended it."""
 
     code: int | None
     signal: str | None
     usage: Usage | None = None
     last_lines: tuple[str, ...] = ()
     oom: bool = False
+    overdue: str = ""
 
 
 @frozen(eq=False, repr=False)

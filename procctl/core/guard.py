@@ -20,7 +20,7 @@ from collections import OrderedDict
 
 from attrs import frozen
 
-from .events import AskPermission, Denied, Event, Granted, Held, Lapsed, LeaseEnds, Now, Queued
+from .events import AskPermission, Denied, Event, Exited, Granted, Held, Lapsed, LeaseEnds, Now, Queued
 from .leases import Inventory, Lease
 from .life import Process
 from .messages import LeaseExited, LeaseRenew, LeaseWithdraw, Permit
@@ -36,6 +36,10 @@ _STAMPS = 256
 """Renewals whose times are remembered, and so many numbers that were disowned."""
 _AGAIN = 2.0
 """Seconds after which it is said again that a lease is over."""
+
+_EARLY = 0.05
+"""Seconds: a keeper is told of deadlines in whole milliseconds, and clocks are read one after the other."""
+_UNHEARD = "its lease runs out: the controller has not been heard"
 
 Said = Permit | LeaseWithdraw | LeaseExited | LeaseRenew
 
@@ -84,6 +88,7 @@ class Hold(Value):
         ttl: How long it lasts at the gate.
         grace: Seconds that the program is given to end by itself.
         stopping: Whether it has been asked to.
+        kept: Whether the program was to outlive an agent that is killed; else its keeper ends it with that.
     """
 
     token: int
@@ -95,6 +100,7 @@ class Hold(Value):
     ttl: float = 0.0
     grace: float = 0.0
     stopping: bool = False
+    kept: bool = True
 
 
 class Guard:
@@ -196,8 +202,18 @@ class Guard:
         if hold is not None and process.phase in (Phase.STOPPING, Phase.EMPTYING):
             self.holds[process.uuid] = evolve(hold, stopping=True)
 
-    def restore(self, process: Process, until: float | None, ttl: float = 0.0) -> list[GuardOut]:
-        """What an earlier run of the agent has left: when it must be gone, and how long its lease lasts at the gate."""
+    def ended(self, uuid: str, event: Exited, now: Now) -> Exited:
+        """How a program has ended, and whether that was since its lease had run out: it was killed, or nobody can tell,
+        and its time was over. The keeper says nothing of whom it ends, and this agent may have been away."""
+        hold = self.holds.get(uuid)
+        late = hold is not None and hold.kept and hold.until is not None and now.boot >= hold.until - _EARLY
+        if not late or event.code is not None or event.signal not in (None, "SIGKILL"):
+            return event
+        return evolve(event, overdue=_UNHEARD)
+
+    def restore(self, process: Process, until: float | None, ttl: float = 0.0, kept: bool = True) -> list[GuardOut]:
+        """What an earlier run of the agent has left: when it must be gone, how long its lease lasts at the gate, and
+        whether it was to outlive that agent."""
         if not process.token:
             return []
         self.holds[process.uuid] = Hold(
@@ -208,6 +224,7 @@ class Guard:
             until=until,
             ttl=ttl,
             grace=process.spec.stop.grace,
+            kept=kept,
         )
         self.changed(process)
         return [Keep(process.uuid, until, ttl)]
@@ -311,8 +328,7 @@ class Guard:
         out: list[GuardOut] = []
         for uuid, hold in list(self.holds.items()):
             if hold.until is not None and now.boot >= hold.until - self._warning(hold):
-                why = "its lease runs out: the controller has not been heard"
-                out += self._ends(uuid, hold, hold.until, why)
+                out += self._ends(uuid, hold, hold.until, _UNHEARD)
         if now.boot >= self._next and self._has_to_renew:
             out.append(self._renewal(now))
         for token, (message, after) in list(self._exits.items()):

@@ -262,3 +262,34 @@ def test_the_inventory_says_what_is_held_and_asked():
     [lease] = told.leases
     assert (1, 7, 30.0, "lease") == (lease.token, lease.epoch, lease.ttl, lease.level)
     assert 1 == len(said(guard.joined(at(3))))
+
+
+# ends ---------------------------------------------------------------------------------------------------------------
+
+
+KILLED, UNKNOWN = ev.Exited(None, "SIGKILL"), ev.Exited(None, None)
+
+
+@pytest.mark.parametrize("event", [KILLED, UNKNOWN])
+def test_what_is_killed_at_its_deadline_was_ended_since_its_lease_had_run_out(event):
+    guard = holding()
+    assert "" == guard.ended("u", event, at(HOLD - 1)).overdue
+    assert "its lease runs out" in guard.ended("u", event, at(HOLD)).overdue
+
+
+@pytest.mark.parametrize("event", [ev.Exited(0, None), ev.Exited(1, None), ev.Exited(None, "SIGSEGV")])
+def test_what_ended_by_itself_did_so_however_late_that_is_heard(event):
+    assert event == holding().ended("u", event, at(HOLD + 100))
+
+
+def test_what_ended_with_its_agent_did_not_end_for_its_lease():
+    guard = Guard("a", "b1", "e2", TERMS)
+    guard.restore(alive(Phase.UP, mode="one"), at(HOLD).boot, 30.0, kept=False)
+    assert KILLED == guard.ended("u", KILLED, at(HOLD + 100))
+
+
+def test_what_does_not_run_out_is_not_overdue():
+    guard = holding(level="strict")
+    guard.restore(alive(Phase.UP, mode="one"), None)
+    assert KILLED == guard.ended("u", KILLED, at(HOLD + 100))
+    assert KILLED == Guard("a").ended("u", KILLED, at())

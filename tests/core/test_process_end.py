@@ -187,6 +187,17 @@ def test_without_a_policy_a_crash_is_an_end():
     assert (p.phase, p.why.code, p.why.text, p.wanted) == (P.EXITED, "exited", "exited with 1", False)
 
 
+def test_what_a_guard_has_ended_since_its_lease_had_run_out_asks_for_another():
+    p, effects = told(after(up(), ev.Exited(None, "SIGKILL", overdue="not heard")), EMPTY)
+    assert [ev.ReleaseLease(TOKEN), ev.AskPermission("u#2", again=True), ev.Changed()] == effects
+    assert (p.phase, p.restarts, p.exit.signal, p.cause) == (P.ASKING, 1, "SIGKILL", "")
+
+
+def test_but_not_where_it_was_to_be_stopped():
+    p = after(up(), STOP, ev.Exited(None, "SIGKILL", overdue="not heard"), EMPTY)
+    assert (p.phase, p.why.code) == (P.EXITED, "stopped")
+
+
 def test_an_end_that_nobody_asked_for_is_restarted_after_a_delay():
     p, effects = told(after(up(restart=ALWAYS), CRASH), EMPTY)
     assert [ev.ReleaseLease(TOKEN), ev.StartTimer("backoff", p.timer, 1.0), ev.Changed()] == effects

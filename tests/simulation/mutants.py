@@ -141,13 +141,13 @@ def the_keeper_is_late(original):
 
 @mutant(Guard, "restore", first=4)
 def another_agent_forgets_the_deadlines(original):
-    return lambda self, process, until, ttl=0.0: original(self, process, None, 0.0)
+    return lambda self, process, until, ttl=0.0, kept=True: original(self, process, None, 0.0)
 
 
 @mutant(Asking, "restore", first=4)
 def another_agent_gives_everything_a_new_deadline(original):
-    def restore(self, process, until, ttl):
-        original(self, process, until and self._now().boot + self.guard.terms.hold(ttl), ttl)
+    def restore(self, process, until, ttl, kept):
+        original(self, process, until and self._now().boot + self.guard.terms.hold(ttl), ttl, kept)
 
     return restore
 

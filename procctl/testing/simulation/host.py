@@ -145,7 +145,7 @@ class Agent:
             for process in kept:
                 self._lane.decide(lambda p=process: self.host.restore(p))  # type: ignore[misc]
                 until, ttl = disk.until.get(process.uuid, (None, 0.0))
-                self.asking.restore(process, until, ttl)
+                self.asking.restore(process, until, ttl, machine.keeps)
             for process in kept:
                 self._resume(process)
         known = {p.name for p in self.host.processes.values()}
@@ -194,6 +194,8 @@ class Agent:
             if event.rid in self._answered:
                 raise Violation("I4", f"{event.rid} of {self.machine.name} is answered a second time, by {event}")
             self._answered.add(event.rid)
+        if isinstance(event, ev.Exited):
+            event = self.guard.ended(uuid, event, self.machine.clock.now())
         self._lane.decide(lambda: self.host.feed(uuid, event, self.machine.clock.now()))
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
@@ -301,7 +303,7 @@ class Agent:
     def _told(self, uuid: str, run: Run) -> None:
         self.feed(uuid, ev.Spawned(run.pid))
         if not run.alive:
-            self.feed(uuid, ev.Exited(1, None))
+            self.feed(uuid, _end(run))
 
     def _watch(self, uuid: str, run: Run) -> None:
         self._runs[uuid] = run
@@ -310,7 +312,7 @@ class Agent:
     def _over(self, uuid: str, run: Run) -> None:
         process = self.host.processes.get(uuid)
         if process is not None and process.pid == run.pid:
-            self.feed(uuid, ev.Exited(1, None))
+            self.feed(uuid, _end(run))
 
     def _signal(self, uuid: str, effect: ev.Signal) -> None:
         for stray in effect.strays if effect.name == "SIGKILL" else ():
@@ -339,3 +341,7 @@ class Agent:
         for run in self.machine.kernel.of(self.machine.name, kin.uuid):
             if run.pid == pid:
                 self.machine.kernel.kill(run)
+
+
+def _end(run: Run) -> ev.Exited:
+    return ev.Exited(None, "SIGKILL") if run.killed else ev.Exited(1, None)

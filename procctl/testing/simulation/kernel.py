@@ -26,6 +26,7 @@ class Run:
         alive: Whether the program runs.
         stray: Whether something that it has started does.
         stubborn: Whether it takes no notice of SIGTERM.
+        killed: Whether it was.
         ended: Told of its end.
     """
 
@@ -40,6 +41,7 @@ class Run:
     alive: bool = True
     stray: bool = False
     stubborn: bool = False
+    killed: bool = False
     ended: list[Callable[[], None]] = field(factory=list)
 
     @property
@@ -103,6 +105,7 @@ class Kernel:
             if whole and run.stray:
                 run.stray = False
                 self._gone(run)
+            run.killed = run.killed or run.alive
             self.end(run)
 
         self.world.after(self.world.within(self.terms.kill), gone)
@@ -120,6 +123,7 @@ class Kernel:
     def kill_now(self, run: Run) -> None:
         """All of it is gone at once."""
         alive, run.alive, run.stray = run.alive, False, False
+        run.killed = run.killed or alive
         for tell in run.ended if alive else ():
             tell()
         self._gone(run)
