@@ -18,6 +18,7 @@ import anyio
 
 from procctl import Controller, Reach
 from procctl.abc import Call, Caller, Pending
+from procctl.aio.clock import loop_clock
 from procctl.core import messages as m
 from procctl.core.digest import text_of
 from procctl.core.records import Item, Why
@@ -86,6 +87,8 @@ class Session:
         return pending
 
 
+_CLOCK: Callable[[], float] = perf_counter
+"""As sessions have it, see `loop_clock`."""
 _LATER: Callable[[Callable[[], None]], None] = lambda call: call()  # noqa: E731
 
 
@@ -112,7 +115,7 @@ class Agent:
 
     def put(self, frame: bytes) -> list[bytes]:
         """What a link does with a frame."""
-        self.session.heard = anyio.current_time()
+        self.session.heard = _CLOCK()
         got = self.ledger.receive(frame)
         assert isinstance(got, Called), got
         reply = self.link.submit(Call(request=got.request, caller=AGENT)).reply
@@ -147,7 +150,8 @@ def _resident() -> float:
 
 async def simulate(agents: int, processes: int, seconds: float) -> Figures:
     """That many agents with so many processes each, heard as often as the controller tells them to."""
-    global _LATER
+    global _LATER, _CLOCK
+    _CLOCK = loop_clock()
     async with Controller(reach=QUIET) as controller, anyio.create_task_group() as group:
         waiting: list[Callable[[], None]] = []
         _LATER = waiting.append

@@ -224,7 +224,7 @@ class Ledger:
             envelope = open_envelope(document)
             if envelope.command:
                 called = self._called(envelope)
-                if isinstance(called, Called) and called.id is not None:
+                if isinstance(called, Called) and called.id is not None and type(called.request) is not Heartbeat:
                     self._repeated.put(frame, called.request, envelope)
                 return called
             if envelope.re is not None:

@@ -1,4 +1,5 @@
 """Requests that come again and again and differ in nothing but their number, as from whoever watches: read once.
+Of many that do not come again, the last are remembered.
 
 What follows the number is compared byte for byte, so a frame that is taken here is what reading it would give.
 """
@@ -36,7 +37,9 @@ class Repeated:
     def put(self, frame: bytes, request: Any, envelope: Envelope) -> None:
         """It was read. One with a key does not come again over the same link."""
         split = None if envelope.key else _split(frame)
-        if split is not None and len(self._known) < _MOST:
+        if split is not None:
+            if len(self._known) >= _MOST:
+                del self._known[next(iter(self._known))]
             self._known[split[1]] = request, envelope
 
 

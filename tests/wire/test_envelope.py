@@ -42,6 +42,16 @@ def test_what_is_dumped_is_loaded(document):
     assert document == load(frame)
 
 
+@pytest.mark.parametrize("frame", [b'{"a":1}\n', b' {"a":1}', b'\t{ "a" : 1 }\r\n'])
+def test_blanks_are_of_no_consequence(frame):
+    assert {"a": 1} == load(frame)
+
+
+@pytest.mark.parametrize("frame", [b'{"a":1}{"a":1}', b'{"a":1} x', b'{"a":1},'])
+def test_what_comes_after_a_document_is_refused(frame):
+    assert unreadable(frame).startswith("no JSON: Extra data")
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_what_is_no_json_is_not_dumped(value):
     with pytest.raises(ValueError, match="JSON"):

@@ -57,11 +57,18 @@ def test_a_number_that_is_none_is_seen(frame):
     assert isinstance(heard(ledger, frame), Send)
 
 
-def test_a_link_remembers_a_bounded_number():
+def test_a_link_remembers_the_last_of_many():
     ledger = Ledger()
     for n in range(1000):
         heard(ledger, b'{"id":1,"command":"status","name":"n%d"}' % n)
-    assert len(ledger._repeated._known) == 64
+    assert [b',"command":"status","name":"n%d"}' % n for n in range(936, 1000)] == list(ledger._repeated._known)
+
+
+def test_heartbeats_do_not_drive_out_the_others():
+    ledger = Ledger()
+    for beat in range(2):
+        heard(ledger, b'{"id":1,"command":"heartbeat","beat":%d,"digest":"0000000000000000","trace":"x"}' % beat)
+    assert ledger._repeated._known == {}
 
 
 def test_what_has_a_key_is_not_remembered():
