@@ -166,8 +166,8 @@ class AgentService:
                 return self._top.submit(call)
             case Heartbeat():
                 return Pending.of(Done())
-            case LeaseRevoke(token=token, uuid=uuid):
-                self._revoke(uuid, token, str(call.caller))
+            case LeaseRevoke() as revoke:
+                self._revoke(revoke, str(call.caller))
                 return Pending.of(Done())
         text = f"an agent does not answer {request.command}"
         return Pending.of(Failure(code="unknown-command", message=text))
@@ -235,13 +235,15 @@ class AgentService:
         self.host.shown.forget()
         self._stats.forget_shown()
 
-    def _revoke(self, uuid: str, token: int, by: str) -> None:
+    def _revoke(self, revoke: LeaseRevoke, by: str) -> None:
         """What runs on that lease has to end, and nothing else."""
-        process = self.host.processes.get(uuid)
-        if process is not None and process.token == token:
-            self.feed(uuid, ev.StopAsked("", by, None, True))
+        process = self.host.processes.get(revoke.uuid)
+        if process is None or process.token != revoke.token:
+            self._sweep.begin(revoke.uuid, revoke.token)
+        elif revoke.over:
+            self.asking.over(revoke.uuid, revoke.token)
         else:
-            self._sweep.begin(uuid, token)
+            self.feed(revoke.uuid, ev.StopAsked("", by, None, True))
 
     def _idle(self, uuid: str) -> bool:
         return uuid not in self.host.processes or self.host.processes[uuid].idle

@@ -405,7 +405,8 @@ class Controller(Fleet):
         if link is None:
             return  # it is told when it comes back; until then its lease is held
         caller = Caller(name=self.name, on_behalf=by, roles=OWNER)
-        link.session.submit(Call(request=LeaseRevoke(token=lease.token, uuid=lease.uuid), caller=caller))
+        request = LeaseRevoke(token=lease.token, uuid=lease.uuid, over=not by)
+        link.session.submit(Call(request=request, caller=caller))
 
 
 def _about(caller: Caller, session: Session, hello: Hello) -> About:

@@ -102,12 +102,15 @@ class LeaseRevoke(Request[Done]):
     Attributes:
         token: The lease.
         uuid: The process.
+        over: Whether that is since the lease is over, and not since somebody else wants the slot: it may ask for
+            another one when it has ended.
     """
 
     command = "lease.revoke"
     replies = (Done,)
     token: int
     uuid: str
+    over: bool = False
 
 
 @frozen(kw_only=True, eq=False, repr=False)

@@ -196,6 +196,11 @@ class Guard:
         kept: list[GuardOut] = [Keep(uuid, None)]
         return kept + self._give_back(LeaseExited(token=token, slot=hold.slot), now)
 
+    def over(self, uuid: str, token: int, now: Now) -> list[GuardOut]:
+        """The gate says that this lease is over: it has run out there, or was given to somebody else."""
+        hold = self.holds.get(uuid)
+        return [] if hold is None or hold.token != token else self._is_gone(uuid, hold, now)
+
     def changed(self, process: Process) -> None:
         """It is in another phase: once it is being stopped, its lease is not prolonged."""
         hold = self.holds.get(process.uuid)
@@ -312,8 +317,7 @@ class Guard:
         out: list[GuardOut] = []
         for uuid, hold in list(self.holds.items()):
             if hold.token in gone:
-                until = now.boot + hold.grace if hold.until is None else min(hold.until, now.boot + hold.grace)
-                out += self._ends(uuid, hold, until, "the controller has given its permission to run to somebody else")
+                out += self._is_gone(uuid, hold, now)
             elif hold.token in kept and hold.until is not None and not hold.stopping and now.boot < hold.until:
                 until = reply.asked + self.terms.hold(hold.ttl)
                 if until > hold.until:
@@ -369,6 +373,10 @@ class Guard:
         )
 
     # small things -------------------------------------------------------------------------------------------------
+
+    def _is_gone(self, uuid: str, hold: Hold, now: Now) -> list[GuardOut]:
+        until = now.boot + hold.grace if hold.until is None else min(hold.until, now.boot + hold.grace)
+        return self._ends(uuid, hold, until, "its lease is over at the controller")
 
     def _ends(self, uuid: str, hold: Hold, until: float, why: str) -> list[GuardOut]:
         self.holds[uuid] = evolve(hold, stopping=True)

@@ -27,7 +27,7 @@ class Decided(Value):
 
 @frozen(eq=False, repr=False)
 class Revoke(Value):
-    """Have what runs on this lease stopped; its release will come."""
+    """Have what runs on this lease stopped; its release will come. `by`: for whom; empty: since it is over."""
 
     lease: Lease
     by: str

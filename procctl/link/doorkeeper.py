@@ -62,7 +62,7 @@ class Doorkeeper:
         gate: Decides.
         now: The present instant.
         later: Calls a function in so many seconds.
-        revoke: Has a holder stopped, on somebody's behalf.
+        revoke: Has a holder stopped, on somebody's behalf; on nobody's, empty, where its lease is over.
         notebook: Where leases are put down; None: nowhere.
     """
 

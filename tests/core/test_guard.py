@@ -191,6 +191,14 @@ def test_a_long_grace_does_not_eat_up_the_lease():
     assert 1 == len(fed(guard.tick(at(HOLD * 2 / 3))))
 
 
+def test_what_the_gate_says_is_over_ends_and_may_ask_again():
+    guard = holding()
+    [event] = fed(guard.over("u", 1, at(6)))
+    assert (1, at(6).boot + 5.0) == (event.token, event.until)
+    assert [] == guard.over("u", 2, at(6))
+    assert [] == guard.over("v", 1, at(6))
+
+
 def test_what_somebody_else_has_got_ends():
     guard = holding()
     message = renewal(guard, at(5))

@@ -102,6 +102,28 @@ def test_what_is_kept_lives_on_and_is_adopted(virtually):
     virtually(main)
 
 
+def test_who_lost_its_lease_while_its_agent_was_away_stands_by_again(virtually):
+    async def main():
+        async with VirtualFleet(2, on_exit="keep") as fleet:
+            for host in ("host1", "host2"):
+                await fleet.controller.start("web", ["web"], hostname=host, mode="one", standby=True, until="accepted")
+                await fleet.run(1)
+            assert "host1" == fleet.child("web").host
+            fleet.crash("host1")
+            await fleet.run(40)
+            assert "host2" == fleet.child("web").host
+            fleet.network.delay = (0.0, 0.0)  # it is told so before it sees the end of its program
+            await fleet.restart("host1")
+            await fleet.run(5)
+            states = {p.item.hostname: p.item.state for p in await fleet.controller.processes("web")}
+            assert {"host1": "pending", "host2": "running"} == states
+            fleet.child("web").exit(0)
+            await fleet.run(5)
+            assert "host1" == fleet.child("web").host
+
+    virtually(main)
+
+
 def test_how_it_ended_while_no_agent_was_there_is_known(virtually):
     async def main():
         async with VirtualFleet(1, on_exit="keep") as fleet:

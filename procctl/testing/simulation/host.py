@@ -217,10 +217,12 @@ class Agent:
         assert isinstance(call.request, LeaseRevoke)
         uuid, token = call.request.uuid, call.request.token
         process = self.host.processes.get(uuid)
-        if process is not None and process.token == token:
-            self._guarded(lambda: self.feed(uuid, ev.StopAsked("", "gate", None, True)))
-        else:
+        if process is None or process.token != token:
             self._guarded(lambda: self._sweep.begin(uuid, token))
+        elif call.request.over:
+            self._guarded(lambda: self.asking.over(uuid, token))
+        else:
+            self._guarded(lambda: self.feed(uuid, ev.StopAsked("", "gate", None, True)))
 
     def _idle(self, uuid: str) -> bool:
         return uuid not in self.host.processes or self.host.processes[uuid].idle

@@ -144,7 +144,7 @@ class Life:
         entry = self._links.get(lease.hostname)
         if entry is not None and entry[2] == entry[0].session:
             wire, agent, _ = entry
-            wire.down(Call(request=LeaseRevoke(token=lease.token, uuid=lease.uuid)), agent.take)
+            wire.down(Call(request=LeaseRevoke(token=lease.token, uuid=lease.uuid, over=not by)), agent.take)
 
     def heard(self, host: str, beat: Heartbeat) -> None:
         """Nothing is made of it."""
