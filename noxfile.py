@@ -64,17 +64,17 @@ def install(session: nox.Session, *more: str) -> None:
     session.install("--force-reinstall", "--no-deps", wheel(session))
 
 
-def pytest(session: nox.Session, *words: str) -> None:
+def pytest(session: nox.Session, *words: str, at_a_time: int = 4) -> None:
     """Run tests from another folder, so that the package in the checkout is not what is imported.
 
-    Four at a time: most of a test's time is waiting for processes. What fails then is run once more by itself, on a
-    machine that does nothing else: a test that fails twice has failed.
+    Four at a time, unless said: most of a test's time is waiting for processes. What fails then is run once more by
+    itself, on a machine that does nothing else: a test that fails twice has failed.
     """
     session.chdir(session.create_tmp())
     common = ("pytest", "-c", str(HERE / "pyproject.toml"), "--rootdir", str(HERE), *session.posargs)
     tests = [str(HERE / word) if word.startswith("tests") else word for word in words]
     try:
-        session.run(*common, "-n", "4", "--dist", "worksteal", *tests)
+        session.run(*common, "-n", str(at_a_time), "--dist", "worksteal", *tests)
     except nox.command.CommandFailed:
         session.run(*common, "--last-failed", "--last-failed-no-failures", "none", *tests)
 
@@ -184,7 +184,7 @@ def witness(session: nox.Session) -> None:
     about an hour, as root."""
     install(session, *TEST)
     session.env["PROCCTL_WITNESS"] = os.environ.get("PROCCTL_WITNESS", "500")
-    pytest(session, "tests/leases", "-s")
+    pytest(session, "tests/leases", "-rP", at_a_time=8)
 
 
 @nox.session(python=MAIN)
@@ -199,13 +199,15 @@ def simulate(session: nox.Session) -> None:
 
 @nox.session(python=MAIN)
 def stories(session: nox.Session) -> None:
-    """Whole fleets under every fault, 500 stories on each backend: about ten minutes on two processors."""
+    """Whole fleets: 500 stories under every fault on each backend, and a kill between any two steps of each scene:
+    about fifteen minutes on two processors."""
     install(session, "trio>=0.27")
     session.chdir(session.create_tmp())
     seeds = session.posargs or ("--seeds", "500")
     for backend in ("asyncio", "trio"):
         jobs = str(os.cpu_count() or 1)
         session.run("python", "-m", "procctl.testing.stories", "--jobs", jobs, "--backend", backend, *seeds)
+        session.run("python", "-m", "procctl.testing.crashes", "--jobs", jobs, "--backend", backend)
 
 
 @nox.session(python=MAIN)

@@ -6,13 +6,15 @@ import asyncio
 import selectors
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, TypeVar
+from contextvars import Context
+from typing import Any, Literal, TypeVar, TypeVarTuple
 
 import anyio
 
-__all__ = ["Backend", "VirtualLoop", "run_virtual", "virtual_backend"]
+__all__ = ["Backend", "VirtualLoop", "before_steps", "run_virtual", "virtual_backend"]
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 Backend = Literal["asyncio", "trio"]
 
 
@@ -28,6 +30,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, cushion: float = 0.0) -> None:
         self._now = 0.0
+        self.before_each: Callable[[], None] | None = None
+        """Called before each step of a task, or None."""
         super().__init__(_Jumping(self._jump, cushion))
 
     def time(self) -> float:
@@ -36,6 +40,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _jump(self, seconds: float) -> None:
         self._now += seconds
+
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        if self.before_each is None:
+            return super().call_soon(callback, *args, context=context)
+        return super().call_soon(self._counted, callback, args, context=context)
+
+    def _counted(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+        if self.before_each is not None:
+            self.before_each()
+        callback(*args)
 
 
 class _Jumping(selectors.BaseSelector):
@@ -105,6 +121,40 @@ def run_virtual(
     name, options = virtual_backend(backend, cushion)
     with _in_order(backend, seed):
         return anyio.run(main, *args, backend=name, backend_options=options)
+
+
+@contextmanager
+def before_steps(call: Callable[[], None]) -> Iterator[None]:
+    """For as long as the block lasts: call this before each step of any task, so between any two awaits."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        with _before_steps_of_trio(call):
+            yield
+        return
+    if not isinstance(loop, VirtualLoop):
+        raise RuntimeError("steps are counted in virtual time only: use run_virtual")
+    loop.before_each = call
+    try:
+        yield
+    finally:
+        loop.before_each = None
+
+
+@contextmanager
+def _before_steps_of_trio(call: Callable[[], None]) -> Iterator[None]:
+    import trio
+
+    class Counting(trio.abc.Instrument):
+        def before_task_step(self, task: trio.lowlevel.Task) -> None:
+            call()
+
+    counting = Counting()
+    trio.lowlevel.add_instrument(counting)
+    try:
+        yield
+    finally:
+        trio.lowlevel.remove_instrument(counting)
 
 
 @contextmanager

@@ -1,0 +1,164 @@
+"""A crash between any two steps: a short scene is played again and again, and each time one program is killed one step
+later, until the scene is over without that.
+
+A step is what a task does between two awaits, so there is no await of an agent's or of the controller's at which it is
+not killed. Afterwards the program begins again, and when all has settled the rules have to hold, and the scene's end
+has to have come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from uuid import UUID
+
+from attrs import frozen
+
+from ...abc import Call
+from ...core.messages import AnyRequest, Restart, Start, Stop
+from ...core.specs import ProcessSpec
+from ...core.terms import Terms
+from .child import Script
+from .fleet import VirtualFleet
+from .rules import decided, empty
+from .story import Outcome, quietly
+from .time import Backend, before_steps, run_virtual
+from .trace import Violation
+
+__all__ = ["SCENES", "WHO", "Scene", "play", "steps_of", "sweep"]
+
+WHO = ("a", "b", "controller")
+"""Who is killed."""
+TERMS = Terms(ttl=4.0, drift=0.01, wake=0.4, kill=0.4, renew=1.0)
+AWAY = 0.3
+"""Seconds until who was killed begins again."""
+SETTLED = 12.0
+"""Seconds after which everything has settled: what may have run out, asked again and waited, has."""
+
+
+@frozen(kw_only=True)
+class Scene:
+    """What is played.
+
+    Attributes:
+        before: What is there already.
+        during: What then happens. It waits for no answer, since there may be none.
+        seconds: How long that takes.
+        runs: Where programs of the slot ``web`` may run in the end, by names of hosts; empty: nowhere.
+    """
+
+    before: Callable[[VirtualFleet], Awaitable[object]]
+    during: Callable[[VirtualFleet], object]
+    seconds: float = 1.5
+    runs: str = "ab"
+    keeps: bool = True
+
+
+def _say(fleet: VirtualFleet, request: AnyRequest) -> None:
+    """To the controller, with a key of its own."""
+    key = str(UUID(int=fleet.dice.getrandbits(128), version=4))
+    fleet.controller.submit(Call(request=request, key=key, until="accepted"))
+
+
+async def _nothing(fleet: VirtualFleet) -> None:
+    await fleet.controller.add(ProcessSpec(name="web", command=("web",), mode="one"), hostname="a")
+
+
+async def _running(fleet: VirtualFleet) -> None:
+    await fleet.controller.start("web", ["web"], hostname="a", mode="one")
+
+
+async def _standing_by(fleet: VirtualFleet) -> None:
+    await _running(fleet)
+    await fleet.controller.start("web", ["web"], hostname="b", mode="one", standby=True, until="accepted")
+    await fleet.run(0.5)
+
+
+async def _both(fleet: VirtualFleet) -> None:
+    await _running(fleet)
+    await fleet.controller.add(ProcessSpec(name="web", command=("web",), mode="force"), hostname="b")
+
+
+SCENES = {
+    "a start": Scene(before=_nothing, during=lambda fleet: _say(fleet, Start(name="web")), runs="a"),
+    "a stop": Scene(before=_running, during=lambda fleet: _say(fleet, Stop(name="web")), runs="a"),
+    "a restart": Scene(before=_running, during=lambda fleet: _say(fleet, Restart(name="web")), runs="a"),
+    "a takeover": Scene(before=_both, during=lambda fleet: _say(fleet, Start(name="web", hostname="b"))),
+    "a successor": Scene(before=_standing_by, during=lambda fleet: fleet.child("web").exit(0)),
+    "its agent keeps nothing": Scene(before=_standing_by, during=lambda fleet: fleet.child("web").exit(0), keeps=False),
+}
+
+
+def play(name: str, who: str, step: int | None, backend: Backend = "asyncio") -> tuple[Outcome, int]:
+    """Play a scene.
+
+    Args:
+        name: Which.
+        who: Is killed.
+        step: Before which step of the scene; None: not at all.
+        backend: asyncio or trio.
+
+    Returns:
+        What has come of it, and how many steps the scene had before the kill, or in all.
+    """
+    scene = SCENES[name]
+    count = 0
+
+    async def main() -> Outcome:
+        nonlocal count
+        fleet = VirtualFleet(
+            ["a", "b"],
+            seed=1,
+            terms=TERMS,
+            drift=TERMS.drift,
+            on_exit="keep" if scene.keeps else "stop",
+            scripts={"web": Script(obeys=0.2)},
+        )
+        broken = ""
+        try:
+            async with fleet:
+                await scene.before(fleet)
+                scene.during(fleet)
+
+                def tick() -> None:
+                    nonlocal count
+                    if count == step:
+                        fleet.crash_controller() if who == "controller" else fleet.crash(who)
+                    count += 1
+
+                with before_steps(tick):
+                    await fleet.run(scene.seconds)
+                await fleet.run(AWAY)
+                while not fleet.runs(who) and not fleet.begin(who):
+                    await fleet.run(0.1)
+                await fleet.run(SETTLED)
+                decided(fleet)
+                where = {child.host for child in fleet.children("web")}
+                if not where <= set(scene.runs):
+                    raise Violation("scene", f"web runs on {where}, and was to run on {scene.runs}")
+            empty(fleet)
+        except Violation as error:
+            broken = str(error)
+        trace = fleet.trace
+        return Outcome(
+            seed=step or 0,
+            digest=trace.digest,
+            seconds=fleet.time,
+            counts=dict(trace.counts),
+            broken=broken,
+            lines=tuple(trace.lines) if broken else (),
+        )
+
+    with quietly():
+        outcome = run_virtual(main, backend=backend)
+    return outcome, count
+
+
+def steps_of(name: str, backend: Backend = "asyncio") -> int:
+    """How many steps a scene has."""
+    return play(name, "a", None, backend)[1]
+
+
+def sweep(name: str, who: str, steps: Sequence[int], backend: Backend = "asyncio") -> Iterator[Outcome]:
+    """Play a scene with a kill before each of these steps."""
+    for step in steps:
+        yield play(name, who, step, backend)[0]
