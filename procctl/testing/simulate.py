@@ -21,7 +21,7 @@ __all__ = ["main"]
 _CHUNK = 50
 _COUNTED = (
     *("controller crashes", "agent crashes", "reboots", "spawns"),
-    *("partitions", "deadlines", "commits", "failed commits"),
+    *("partitions", "deadlines", "commits", "failed commits", "answers", "freed"),
 )
 
 
@@ -43,11 +43,8 @@ def _all(seeds: range, jobs: int) -> Iterator[Outcome]:
 
 def summary(seeds: int, seconds: float, counts: Counter[str], took: float) -> str:
     """What has been gone through, in one line."""
-    parts = ", ".join(
-        f"{counts[word]:,} {word}" for word in ("controller crashes", "agent crashes", "reboots", "spawns")
-    )
-    more = ", ".join(f"{counts[word]:,} {word}" for word in ("partitions", "deadlines", "commits", "failed commits"))
-    return f"{seeds:,} seeds, {seconds / 3600:,.0f} virtual hours, {parts}, {more}; {took:,.0f} s"
+    parts = ", ".join(f"{counts[word]:,} {word}" for word in _COUNTED)
+    return f"{seeds:,} seeds, {seconds / 3600:,.0f} virtual hours, {parts}; {took:,.0f} s"
 
 
 def main(arguments: list[str] | None = None) -> int:

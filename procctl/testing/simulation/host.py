@@ -71,12 +71,14 @@ class Machine:
         """The share of steps at which the agent crashes; of those at which something is put down, ten times as many."""
         self.lazy = 0.05
         """Seconds by which a timer of the agent's may be late."""
+        self.off = False
+        """Whether it has no power."""
         self._boots = 0
         self.wire: Callable[[Agent], Wire]
 
     def start(self) -> None:
         """A run of the agent. What was killed with the one before is gone when one that remembers begins."""
-        if self.agent is not None:
+        if self.agent is not None or self.off:
             return
         if self.disk is not None and not self.keeps and self.kernel.of(self.name):
             self.world.after(0.2, self.start)
@@ -97,12 +99,13 @@ class Machine:
         self.world.after(0.1 + self.world.random.random() * self.world.random.choice((0.5, 2, 20)), self.start)
 
     def reboot(self) -> None:
-        """The machine is booted."""
+        """The machine loses its power, and is booted after a while."""
         if self.agent is not None:
             self.agent.die()
             self.agent = None
         self.world.counts["reboots"] += 1
-        self.world.note(f"{self.name} booted")
+        self.world.note(f"{self.name} has no power")
+        self.off = True
         self.kernel.reboot(self.name)
         self.keeper.reset()
         self.clock.reset()
@@ -110,7 +113,14 @@ class Machine:
         self.boot = f"{self.name}-{self._boots}"
         if self.disk is not None:
             self.disk.knows = 0.0
-        self.world.after(2 + self.world.random.random() * 20, self.start)
+        boots = self._boots
+
+        def on() -> None:
+            if boots == self._boots:
+                self.off = False
+                self.start()
+
+        self.world.after(2 + self.world.random.random() * 20, on)
 
 
 class Agent:

@@ -14,6 +14,7 @@ from ...core.terms import Terms
 from .host import Agent, Machine
 from .kernel import Kernel, Run
 from .network import Wire, Wires
+from .person import Person
 from .top import Paper, Top
 from .world import Violation, World
 
@@ -86,6 +87,8 @@ class Story:
         self.kernel = Kernel(world, self.terms, self._born, self._died)
         self.paper = Paper(self._struck)
         self.top = Top(world, self.paper, self.terms, drift)
+        self.person = Person(world, self.top, dice.choice((0.0, 0.0, 0.3)))
+        self.top.policies = (self.person.policy,)
         world.late = 0.7 if self._harsh else 0.3
         self.kernel.stubborn = 0.8 if self._harsh else 0.3
         slow = dice.choice((0.5, 3.0, 0.7 * self.terms.ttl))
@@ -145,10 +148,10 @@ class Story:
         world.after(dice.expovariate(1 / (6.0 if self._harsh else 2.5)), self._happen)
         kinds: tuple[Callable[[Machine], None], ...] = (
             self._command, self._command, self._command, self._cut, self._cut,
-            Machine.crash, self._controller, self._drift, self._reboot,
+            Machine.crash, self._controller, self._drift, self._reboot, self._person,
         )  # fmt: skip
         if self._harsh:  # fewer things happen, and they last
-            kinds = (self._command, self._command, self._cut, self._cut, self._cut, self._drift)
+            kinds = (self._command, self._command, self._cut, self._cut, self._cut, self._drift, self._person)
             if world.chance(0.2):
                 kinds = (Machine.crash, self._controller)
         dice.choice(kinds)(dice.choice(self.machines))
@@ -202,6 +205,11 @@ class Story:
     def _reboot(self, machine: Machine) -> None:
         if self.world.chance(0.3):
             machine.reboot()
+            if self.world.chance(0.5):
+                self.world.after(2 * self.world.random.random(), lambda: self.person.free(machine))
+
+    def _person(self, machine: Machine) -> None:
+        self.person.answer()
 
     def _freeze(self, machine: Machine) -> None:
         """Both guards of a machine stop: nothing that is assumed holds any more."""
@@ -271,7 +279,8 @@ class Story:
             if agent is None or life is None:
                 raise Violation("I5", f"{machine.name} or the controller never came back")
             for process in agent.host.processes.values():
-                if process.phase is Phase.ASKING and not life.door.gate.holders(process.name):
+                waits = process.phase is Phase.ASKING and not self.person.is_asked(f"{machine.name}/{process.rid}")
+                if waits and not life.door.gate.holders(process.name):
                     raise Violation(
                         "I5", f"{process.name} on {machine.name} asks, nobody holds it, and nothing happens"
                     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...abc import Call, Caller, Pending
 from ...controller.links import AgentLink
+from ...core.approval import Policy
 from ...core.gate import Gate, Note, Strike
 from ...core.leases import Lease
 from ...core.messages import Failure, Heartbeat, Hello, LeaseRevoke
@@ -60,6 +61,7 @@ class Top:
         self.terms = terms
         self.clock = Clock(world, drift)
         self.life: Life | None = None
+        self.policies: tuple[Policy, ...] = ()
         self.failing = 0.0
         """The share of commits that fail, and of those at which it crashes."""
 
@@ -92,7 +94,7 @@ class Life:
         self.top = top
         self.alive = True
         paper = top.paper
-        gate = Gate((), Registry(), paper.token, terms=top.terms, epoch=paper.epoch, born=1)
+        gate = Gate(top.policies, Registry(), paper.token, terms=top.terms, epoch=paper.epoch, born=1)
         gate.book.load(paper.leases.values(), top.clock.read())
         self.door = self.entrance = Doorkeeper(gate, top.clock.now, self._later, self._revoke, self)
         self._links: dict[str, tuple[Wire, Agent, int]] = {}
