@@ -29,9 +29,11 @@ def choose_pythons() -> None:
 
 
 choose_pythons()
+SMOKE = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100"]
 TEST = [
-    *("pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "honcho>=2", "jsonschema>=4.20", "trio>=0.27"),
-    *("trustme>=1.2", "openapi-spec-validator>=0.7", "schemathesis>=4", "msgspec>=0.19", "uvicorn>=0.30"),
+    *SMOKE,
+    *("honcho>=2", "jsonschema>=4.20", "trio>=0.27", "trustme>=1.2"),
+    *("openapi-spec-validator>=0.7", "schemathesis>=4", "msgspec>=0.19", "uvicorn>=0.30"),
     *("aio-pika>=9.5", "pika>=1.3"),
     "hatchling",  # a test builds a plug-in
 ]
@@ -143,7 +145,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(python=OTHERS)
 def smoke(session: nox.Session) -> None:
     """On the other Pythons: the core, the protocol, and one run of the main parts."""
-    install(session, *TEST)
+    install(session, *SMOKE)
     pytest(session, "tests/core", "tests/wire", "tests/test_public.py", "tests/smoke", "--ignore-glob=*_properties.py")
 
 

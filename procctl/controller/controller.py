@@ -360,13 +360,13 @@ class Controller(Fleet):
             return Failure(code="forbidden", message=text, hint="procctl token new --can agent makes a token that may")
         known = self._links.get(hello.name)
         theirs = self.registry.refusal(hello.name, session.caller.identity)
-        if known is not None and (theirs or known.epoch != hello.epoch) and not known.session.gone.is_set():
+        if known is not None and (theirs or known.epoch != hello.epoch) and not known.quiet:
             text = f"an agent called {hello.name} has joined already"
             return Failure(code="exists", message=text, hint="give one of them another name")
         if theirs is not None:
             return theirs
         if known is not None:
-            known.session.end("the same agent has come again")
+            known.session.end("its agent has come again")
         link = AgentLink(self, session, hello.name, hello.epoch, bounded(hello.heartbeat) / 2)
         self._attendance.joined(link, _about(session.caller, session, hello))
         self._consultant.gone(hello.name, hello.epoch)

@@ -28,6 +28,8 @@ __all__ = ["Above", "AgentLink"]
 
 
 _QUIET = Pending.of(NOTHING_NEW)
+LATE = 1.5
+"""Intervals between heartbeats; after three of them a link is over in any case."""
 
 
 class Above(Protocol):
@@ -60,6 +62,12 @@ class AgentLink:
         self.every = often
         self.step = -1
         self._above = above
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing has come for longer than from one heartbeat to the next: who was there may be so no more."""
+        overdue = self.every > 0 and self.session.silent > LATE * self.every
+        return overdue or self.session.gone.is_set()
 
     def submit(self, call: Call) -> Pending:
         match call.request:

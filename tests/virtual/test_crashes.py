@@ -10,7 +10,7 @@ from procctl.testing.virtual.sweep import SCENES, WHO, play, steps_of
 from procctl.testing.virtual.time import before_steps, run_virtual
 
 BACKENDS = ("asyncio", "trio")
-EVERY = int(os.environ.get("PROCCTL_CRASHES", "16"))
+EVERY = int(os.environ.get("PROCCTL_CRASHES", "24"))
 """Every so many steps; `nox -s stories` goes through all."""
 
 

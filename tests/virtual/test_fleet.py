@@ -277,6 +277,21 @@ def test_a_broken_wire_carries_out_a_command_once(virtually):
     virtually(main)
 
 
+def test_a_host_that_lost_its_power_is_let_in_again_before_its_old_link_is_given_up(virtually):
+    """That is after three heartbeats, so after 15 seconds here."""
+
+    async def main():
+        async with VirtualFleet(1) as fleet:
+            await fleet.run(20)
+            fleet.reboot("host1")
+            begun = fleet.time
+            await fleet.restart("host1")
+            assert fleet.time - begun < 6
+            assert ["joined"] == [host.state for host in await fleet.controller.hosts()]
+
+    virtually(main)
+
+
 def test_a_host_that_lost_its_power_begins_with_nothing(virtually):
     async def main():
         async with VirtualFleet(2, on_exit="keep") as fleet:
