@@ -183,7 +183,7 @@ def kills(session: nox.Session) -> None:
 @nox.session(python=MAIN)
 def witness(session: nox.Session) -> None:
     """Controllers, agents and keepers that are killed and stopped, cables that are cut, 500 times each, with a witness:
-    about an hour, as root."""
+    about half an hour, as root."""
     install(session, *TEST)
     session.env["PROCCTL_WITNESS"] = os.environ.get("PROCCTL_WITNESS", "500")
     pytest(session, "tests/leases", "-rP", at_a_time=8)

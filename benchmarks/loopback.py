@@ -97,7 +97,7 @@ async def measure(scheme: str, agents: int, processes: int, seconds: float) -> C
     with tempfile.TemporaryDirectory(prefix="procctl-fleet-") as folder:
         made = new_token("bench", OWNER, None)
         add_line(Path(folder) / "known", line_of(made))
-        place = f"unix://{folder}/s" if scheme == "unix" else f"{scheme}://127.0.0.1:0"
+        place = f"unix://{folder}/s" if scheme == "unix" else f"{scheme}://127.0.0.1:0?connections={2 * agents}"
         command = [sys.executable, __file__, place, f"{folder}/known"]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
             try:

@@ -5,6 +5,7 @@ import pytest
 from helpers import deadline
 
 from procctl import Agent
+from procctl.errors import BadConfig
 from procctl.gateways.http import asking, server, wire
 
 from .asking import raw
@@ -78,11 +79,25 @@ async def test_too_many_headers(agent):
     assert b"HTTP/1.1 431" in said or b"HTTP/1.1 400" in said
 
 
-async def test_too_many_connections(agent, rest, monkeypatch):
-    monkeypatch.setattr(server, "MOST", 1)
-    assert (await rest.get("/agent")).status_code == 200
-    assert await raw(agent.urls[0], b"") == b""
-    assert (await rest.get("/agent")).status_code == 200
+async def test_too_many_connections(doors):
+    async with Agent("here", listen="http://127.0.0.1:0?connections=2") as agent:
+        host, port = agent.urls[0].removeprefix("http://").split(":")
+        first, second = [await anyio.connect_tcp(host, int(port)) for _ in range(2)]
+        async with first, second:
+            for open_one in (first, second):  # they are served
+                await open_one.send(b"GET /agent HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert (await open_one.receive()).startswith(b"HTTP/1.1 ")
+            assert await raw(agent.urls[0], b"") == b""
+        with deadline():
+            while not (await raw(agent.urls[0], b"GET /agent HTTP/1.0\r\n\r\n")):  # until their ends are seen
+                await anyio.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "many", "1e3", "10000000"])
+async def test_a_number_of_connections_that_is_none(doors, number):
+    with pytest.raises(BadConfig, match="connections="):
+        async with Agent("here", listen=f"http://127.0.0.1:0?connections={number}"):
+            pass
 
 
 async def test_it_installs_no_signal_handlers(agent, rest):

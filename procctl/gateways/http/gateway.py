@@ -27,6 +27,7 @@ __all__ = ["HttpGateway", "http", "http_unix", "https"]
 logger = logging.getLogger("procctl.gateways.http")
 
 EXTRA = "pip install 'procctl[http]'"
+MOST_CONNECTIONS = 1_000_000
 
 
 class HttpGateway:
@@ -59,7 +60,7 @@ class HttpGateway:
         self, url: str, options: Mapping[str, str], service: Service, door: Door
     ) -> AbstractAsyncContextManager[Listener]:
         """Listen. Options: ``host`` (more names, separated by commas), ``cert`` and ``key``, ``ca`` for mutual TLS,
-        ``max_frame``.
+        ``max_frame``, ``connections``.
 
         Raises (on entry):
             BadConfig: The place cannot be used.
@@ -76,13 +77,14 @@ class HttpGateway:
             from ...transports.http.tls import server_context
             from .app import application
             from .guard import names_of
-            from .server import serving
+            from .server import MOST, serving
         except ImportError as error:
             raise Unsupported(f"to listen by HTTP needs {error.name or error}", EXTRA) from error
         options = checked(url, options, LISTEN)
         place = _place(url, options)
         tls = server_context(url, options) if place.secure else None
         max_frame = frame_size(options.get("max_frame"), url)
+        most = _most(options.get("connections", str(MOST)), url)
         held = await _held(place)
         server: Server | None = None
 
@@ -94,7 +96,7 @@ class HttpGateway:
         try:
             arrivals = Arrivals((place.url(held.port),), self.traits, max_frame, close)
             app, desk = application(service, door, arrivals, names_of(place, options), max_frame)
-            async with serving(app, held.sockets, tls=tls, max_frame=max_frame) as server:
+            async with serving(app, held.sockets, tls=tls, max_frame=max_frame, most=most) as server:
                 try:
                     yield arrivals
                 finally:
@@ -112,6 +114,12 @@ def _place(url: str, options: Mapping[str, str]) -> Place:
     if place.prefix:
         raise BadConfig(f"{url!r} has a path", "a listener is at the root; a proxy may put it below a path")
     return place
+
+
+def _most(text: str, url: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_CONNECTIONS:
+        raise BadConfig(f"connections={text} in {url!r}", f"expected a number, 1 to {MOST_CONNECTIONS}")
+    return int(text)
 
 
 @frozen

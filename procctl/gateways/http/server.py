@@ -31,7 +31,7 @@ GRACE = 3.0
 """Seconds for requests under way when the server ends."""
 HANDSHAKE = 10.0
 MOST = 1000
-"""Connections at a time."""
+"""Connections at a time, unless said."""
 _BACKLOG = 128
 _SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ECONNABORTED)
 
@@ -75,11 +75,13 @@ class Server:
         sockets: That listen, of TCP or a unix socket.
         tls: For each connection, or None.
         max_frame: Bytes of the longest message of a WebSocket.
+        most: Connections at a time.
     """
 
     def __init__(
-        self, app: Application, sockets: Sequence[socket.socket], tls: ssl.SSLContext | None, max_frame: int
+        self, app: Application, sockets: Sequence[socket.socket], tls: ssl.SSLContext | None, max_frame: int, most: int
     ) -> None:
+        self._most = most
         self._app = app
         self._sockets = list(sockets)
         self._tls = tls
@@ -134,8 +136,8 @@ class Server:
                 logger.warning("cannot accept: %s; trying again", error.strerror)
                 await anyio.sleep(0.1)
                 continue
-            if len(self._wires) >= MOST or self._context.terminated.is_set():
-                logger.warning("refused a connection: %d are open", len(self._wires))
+            if len(self._wires) >= self._most or self._context.terminated.is_set():
+                logger.warning("refused a connection: %d are open; ?connections= allows more", len(self._wires))
                 sock.close()
                 continue
             sock.setblocking(False)
@@ -191,7 +193,12 @@ def _uid(sock: socket.socket) -> str | None:
 
 @asynccontextmanager
 async def serving(
-    app: Application, sockets: Sequence[socket.socket], *, tls: ssl.SSLContext | None = None, max_frame: int = 1 << 20
+    app: Application,
+    sockets: Sequence[socket.socket],
+    *,
+    tls: ssl.SSLContext | None = None,
+    max_frame: int = 1 << 20,
+    most: int = MOST,
 ) -> AsyncGenerator[Server]:
     """Serve an ASGI application for as long as the block lasts; its lifespan is not run.
 
@@ -200,10 +207,11 @@ async def serving(
         sockets: That listen already; closed at the end.
         tls: The context, where TLS is spoken.
         max_frame: Bytes of the longest message of a WebSocket.
+        most: Connections at a time.
 
     Cancellation: requests under way get `GRACE` seconds, as at the end of the block.
     """
-    server = Server(app, sockets, tls, max_frame)
+    server = Server(app, sockets, tls, max_frame, most)
     async with server.block:
         server.start()
         yield server

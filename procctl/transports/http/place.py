@@ -15,7 +15,7 @@ from ..unix import path_of
 
 __all__ = ["CONNECT", "LISTEN", "Place", "checked", "place_of"]
 
-LISTEN = frozenset({"as", "insecure", "host", "cert", "key", "ca", "max_frame"})
+LISTEN = frozenset({"as", "insecure", "host", "cert", "key", "ca", "max_frame", "connections"})
 """Options of a listener. `as` and `insecure` are for its door."""
 CONNECT = frozenset({"cert", "key", "ca", "token"})
 """Options of who connects."""
