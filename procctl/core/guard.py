@@ -376,7 +376,8 @@ class Guard:
 
     def _is_gone(self, uuid: str, hold: Hold, now: Now) -> list[GuardOut]:
         until = now.boot + hold.grace if hold.until is None else min(hold.until, now.boot + hold.grace)
-        return self._ends(uuid, hold, until, "its lease is over at the controller")
+        out = self._ends(uuid, evolve(hold, until=until), until, "its lease is over at the controller")
+        return [*out, Keep(uuid, until, hold.ttl)]  # and should it be starting just now, `tick` says it again
 
     def _ends(self, uuid: str, hold: Hold, until: float, why: str) -> list[GuardOut]:
         self.holds[uuid] = evolve(hold, stopping=True)

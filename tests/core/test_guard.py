@@ -199,6 +199,19 @@ def test_what_the_gate_says_is_over_ends_and_may_ask_again():
     assert [] == guard.over("v", 1, at(6))
 
 
+@pytest.mark.parametrize("ttl", [0.0, 30.0])
+def test_what_is_over_is_told_again_until_it_has_ended(ttl):
+    """A program that is just being started is not stopped by the first word; one on a strict lease never runs out."""
+    guard = Guard("a", "b1", "e1", TERMS)
+    permit = ask(guard)
+    guard.answered(permit, grant(permit, ttl=ttl), at())
+    assert [at(11).boot] == kept(guard.over("u", 1, at(6)))
+    assert guard.busy
+    assert [ev.LeaseEnds] == [type(event) for event in fed(guard.tick(at(16)))]
+    guard.release("u", 1, at(17))
+    assert [] == fed(guard.tick(at(18)))
+
+
 def test_what_somebody_else_has_got_ends():
     guard = holding()
     message = renewal(guard, at(5))

@@ -76,7 +76,7 @@ def cable_cut(stage, dice):
 def both_guards_stopped(stage, dice):
     """Against A2: nobody ends what runs there, and another begins meanwhile."""
     name = stage.runs().host
-    guards = stage.programs[name].pid, *stage.keepers(name)
+    guards = stage.programs[name].pid, stage.keeper(name)
     for pid in guards:
         os.kill(pid, signal.SIGSTOP)
     stage.becomes(lambda seen: seen.host != name)

@@ -134,6 +134,16 @@ class Stage:
                         found.append(int(entry))
         return found
 
+    def keeper(self, name):
+        """The one keeper of an agent, when it has begun and its parent has ended."""
+        limit = time.monotonic() + DEADLINE
+        while True:
+            found = self.keepers(name)
+            if len(found) == 1:
+                return found[0]
+            assert time.monotonic() < limit, found
+            time.sleep(0.01)
+
     def becomes(self, condition, within=DEADLINE):
         """Wait until what was seen last fits; gives it."""
         limit = time.monotonic() + within
