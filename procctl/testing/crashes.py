@@ -1,6 +1,6 @@
 """``python -m procctl.testing.crashes [--every N] [--jobs J] [--backend trio]``: a kill between any two steps.
 
-Each scene of `procctl.testing.virtual.sweep` is played once for each of its steps and each program, which is killed
+Each scene of `procctl.testing.virtual.scenes` is played once for each of its steps and each program, which is killed
 there. It says how many that were, and ends with 1 at the first after which a rule does not hold, with the end of its
 trace.
 """
@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from .virtual.story import Outcome
-from .virtual.sweep import SCENES, WHO, play, steps_of
+from .virtual.outcome import Outcome
+from .virtual.scenes import SCENES, WHO, play, steps_of
 from .virtual.time import Backend
 
 __all__ = ["main"]

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from .virtual.story import Outcome, tell
+from .virtual.outcome import Outcome
+from .virtual.story import tell
 
 __all__ = ["main", "summary"]
 

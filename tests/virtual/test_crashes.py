@@ -6,7 +6,7 @@ import pytest
 from simulation.mutants import MUTANTS, made
 
 from procctl.testing import crashes
-from procctl.testing.virtual.sweep import SCENES, WHO, play, steps_of
+from procctl.testing.virtual.scenes import SCENES, WHO, play, steps_of
 from procctl.testing.virtual.time import before_steps, run_virtual
 
 BACKENDS = ("asyncio", "trio")

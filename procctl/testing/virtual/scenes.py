@@ -8,7 +8,7 @@ has to have come.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from attrs import frozen
@@ -19,12 +19,12 @@ from ...core.specs import ProcessSpec
 from ...core.terms import Terms
 from .child import Script
 from .fleet import VirtualFleet
+from .outcome import Outcome, outcome_of, quietly
 from .rules import decided, empty
-from .story import Outcome, quietly
 from .time import Backend, before_steps, run_virtual
 from .trace import Violation
 
-__all__ = ["SCENES", "WHO", "Scene", "play", "steps_of", "sweep"]
+__all__ = ["SCENES", "WHO", "Scene", "play", "steps_of"]
 
 WHO = ("a", "b", "controller")
 """Who is killed."""
@@ -108,65 +108,57 @@ def play(name: str, who: str, step: int | None, backend: Backend = "asyncio") ->
     Returns:
         What has come of it, and how many steps the scene had before the kill, or in all.
     """
-    scene = SCENES[name]
-    count = 0
-
-    async def main() -> Outcome:
-        nonlocal count
-        fleet = VirtualFleet(
-            ["a", "b"],
-            seed=1,
-            terms=TERMS,
-            drift=TERMS.drift,
-            on_exit="keep" if scene.keeps else "stop",
-            scripts={"web": Script(obeys=0.2)},
-        )
-        broken = ""
-        try:
-            async with fleet:
-                await scene.before(fleet)
-                scene.during(fleet)
-
-                def tick() -> None:
-                    nonlocal count
-                    if count == step:
-                        fleet.crash_controller() if who == "controller" else fleet.crash(who)
-                    count += 1
-
-                with before_steps(tick):
-                    await fleet.run(scene.seconds)
-                await fleet.run(AWAY)
-                while not fleet.runs(who) and not fleet.begin(who):
-                    await fleet.run(0.1)
-                await fleet.run(SETTLED)
-                decided(fleet)
-                where = "".join(child.host for child in fleet.children("web"))
-                if where not in scene.ends:
-                    raise Violation("scene", f"web runs on {where!r}, and was to on one of {scene.ends}")
-            empty(fleet)
-        except Violation as error:
-            broken = str(error)
-        trace = fleet.trace
-        return Outcome(
-            seed=step or 0,
-            digest=trace.digest,
-            seconds=fleet.time,
-            counts=dict(trace.counts),
-            broken=broken,
-            lines=tuple(trace.lines) if broken else (),
-        )
-
+    kill = _Kill(who, step)
     with quietly():
-        outcome = run_virtual(main, backend=backend)
-    return outcome, count
+        outcome = run_virtual(_played, SCENES[name], kill, backend=backend)
+    return outcome, kill.steps
+
+
+class _Kill:
+    """Of one program, before one step of all that are taken."""
+
+    def __init__(self, who: str, step: int | None) -> None:
+        self.who = who
+        self.step = step
+        self.steps = 0
+
+    def before_each(self, fleet: VirtualFleet) -> None:
+        """A step is about to be taken."""
+        if self.steps == self.step:
+            fleet.crash_controller() if self.who == "controller" else fleet.crash(self.who)
+        self.steps += 1
+
+
+async def _played(scene: Scene, kill: _Kill) -> Outcome:
+    fleet = VirtualFleet(
+        ["a", "b"],
+        seed=1,
+        terms=TERMS,
+        drift=TERMS.drift,
+        on_exit="keep" if scene.keeps else "stop",
+        scripts={"web": Script(obeys=0.2)},
+    )
+    broken = ""
+    try:
+        async with fleet:
+            await scene.before(fleet)
+            scene.during(fleet)
+            with before_steps(lambda: kill.before_each(fleet)):
+                await fleet.run(scene.seconds)
+            await fleet.run(AWAY)
+            while not fleet.runs(kill.who) and not fleet.begin(kill.who):
+                await fleet.run(0.1)
+            await fleet.run(SETTLED)
+            decided(fleet)
+            where = "".join(child.host for child in fleet.children("web"))
+            if where not in scene.ends:
+                raise Violation("scene", f"web runs on {where!r}, and was to on one of {scene.ends}")
+        empty(fleet)
+    except Violation as error:
+        broken = str(error)
+    return outcome_of(fleet, kill.step or 0, broken)
 
 
 def steps_of(name: str, backend: Backend = "asyncio") -> int:
     """How many steps a scene has."""
     return play(name, "a", None, backend)[1]
-
-
-def sweep(name: str, who: str, steps: Sequence[int], backend: Backend = "asyncio") -> Iterator[Outcome]:
-    """Play a scene with a kill before each of these steps."""
-    for step in steps:
-        yield play(name, who, step, backend)[0]

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from uuid import UUID
-
-from attrs import frozen
 
 from ...abc import Call
 from ...core.messages import Add, AnyReply, AnyRequest, Batch, Failure, Kill, Restart, Start, Stop
@@ -15,50 +11,24 @@ from ...core.specs import ProcessSpec, RestartSpec, StopSpec
 from ...core.terms import Terms
 from .child import Script
 from .fleet import VirtualFleet
+from .outcome import Outcome, outcome_of, quietly
 from .rules import decided, empty
 from .time import Backend, run_virtual
 from .trace import Violation
 
-__all__ = ["Outcome", "quietly", "tell"]
+__all__ = ["tell"]
 
 HOSTS = ("a", "b", "c")
 SLOTS = ("web", "db", "job")
 CHAOS = 90.0
 """Seconds of faults."""
 TERMS = Terms(ttl=12.0, drift=0.01, wake=1.0, kill=1.0, renew=2.0)
-QUIET = ("procctl", "procctl.gate", "procctl.link", "procctl.agent", "procctl.agent.journal")
-"""Loggers: that links end and disks fail is no news here."""
-
-
-@frozen(kw_only=True)
-class Outcome:
-    """What has come of a seed. Attributes: broken: Which rule, or empty. lines: The end of the trace."""
-
-    seed: int
-    digest: str
-    seconds: float
-    counts: dict[str, int]
-    broken: str = ""
-    lines: tuple[str, ...] = ()
 
 
 def tell(seed: int, backend: Backend = "asyncio", chaos: float = CHAOS) -> Outcome:
     """Tell one story to its end, or to the first rule that does not hold. The same seed tells the same one."""
     with quietly():
         return run_virtual(Story(seed, chaos).tell, backend=backend, seed=seed)
-
-
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Within the block loggers say nothing of links that end and disks that fail."""
-    levels = {name: logging.getLogger(name).level for name in QUIET}
-    for name in QUIET:
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
 
 
 class Story:
@@ -118,15 +88,7 @@ class Story:
             empty(fleet)
         except Violation as error:
             broken = str(error)
-        trace = fleet.trace
-        return Outcome(
-            seed=self._seed,
-            digest=trace.digest,
-            seconds=fleet.time,
-            counts=dict(trace.counts),
-            broken=broken,
-            lines=tuple(trace.lines) if broken else (),
-        )
+        return outcome_of(fleet, self._seed, broken)
 
     def _come_back(self) -> None:
         """Who was killed comes back after a while, and knows what it is to run, or is told."""
