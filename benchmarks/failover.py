@@ -251,14 +251,14 @@ def main(rounds: int) -> None:
     """Measure and print."""
     table = []
     for what, (measure, needs_cables) in ROWS.items():
+        if needs_cables and os.geteuid() != 0:
+            continue
         took = []
         for _ in range(rounds):
             with Fleet() as fleet:
-                if fleet.cables or not needs_cables:
-                    took.append(measure(fleet))
+                took.append(measure(fleet))
         print(what, took, file=sys.stderr, flush=True)
-        if took:
-            table.append((what, f"{statistics.median(took):.2f} s", f"{max(took):.2f} s"))
+        table.append((what, f"{statistics.median(took):.2f} s", f"{max(took):.2f} s"))
     print(f"\n{rounds} rounds\n\n{markdown(('what', 'median', 'worst'), table)}")
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from agent.surviving import keeper_of, keepers_of
 from helpers import DEADLINE
 
 from procctl.link.tokens import add_line, line_of, new_token
@@ -124,25 +125,11 @@ class Stage:
 
     def keepers(self, name=""):
         """The pids of the keepers of one agent, or of all."""
-        found = []
-        for entry in filter(str.isdecimal, os.listdir("/proc")):
-            with contextlib.suppress(OSError):
-                words = Path(f"/proc/{entry}/cmdline").read_bytes().split(b"\0")
-                if any(word.endswith(b"keeper.py") for word in words):
-                    place = os.readlink(f"/proc/{entry}/fd/2")
-                    if place.startswith(f"{self.folder}/{name}/" if name else f"{self.folder}/"):
-                        found.append(int(entry))
-        return found
+        return keepers_of(self.folder / name)
 
     def keeper(self, name):
-        """The one keeper of an agent, when it has begun and its parent has ended."""
-        limit = time.monotonic() + DEADLINE
-        while True:
-            found = self.keepers(name)
-            if len(found) == 1:
-                return found[0]
-            assert time.monotonic() < limit, found
-            time.sleep(0.01)
+        """The one keeper of an agent, when it has become nobody's child."""
+        return keeper_of(self.folder / name)
 
     def becomes(self, condition, within=DEADLINE):
         """Wait until what was seen last fits; gives it."""

@@ -20,6 +20,13 @@ def stage(place):
         yield made
 
 
+def kept(stage):
+    """One agent, which keeps what it runs: its first run."""
+    stage.controller()
+    stage.agent("a", keep=True)
+    return stage.runs()
+
+
 def gone(pid, within=DEADLINE):
     """Wait until it is; when it was."""
     limit = time.monotonic() + within
@@ -73,9 +80,7 @@ def test_a_controller_and_an_agent_that_are_killed_and_come_back_soon_end_nothin
 
 
 def test_what_its_keeper_ended_at_its_deadline_runs_again_when_its_agent_is_back(stage):
-    stage.controller()
-    stage.agent("a", keep=True)
-    first = stage.runs()
+    first = kept(stage)
     stage.kill("a")
     gone(first.pid)
     stage.agent("a", keep=True)
@@ -83,9 +88,7 @@ def test_what_its_keeper_ended_at_its_deadline_runs_again_when_its_agent_is_back
 
 
 def test_a_keeper_that_hung_does_not_end_what_was_prolonged_meanwhile(stage):
-    stage.controller()
-    stage.agent("a", keep=True)
-    first = stage.runs()
+    first = kept(stage)
     keeper = stage.keeper("a")
     os.kill(keeper, signal.SIGSTOP)
     time.sleep(TERMS["ttl"] + 0.5)
@@ -96,9 +99,7 @@ def test_a_keeper_that_hung_does_not_end_what_was_prolonged_meanwhile(stage):
 
 def test_without_a_controller_everything_on_a_lease_ends_and_begins_anew(stage):
     """The keeper hangs, so it is the agent that sees to it."""
-    stage.controller()
-    stage.agent("a", keep=True)
-    first = stage.runs()
+    first = kept(stage)
     keeper = stage.keeper("a")
     os.kill(keeper, signal.SIGSTOP)
     left = clock()
