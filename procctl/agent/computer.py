@@ -10,12 +10,15 @@ from pathlib import Path
 from ..core.events import Event
 from ..core.process import Process
 from ..core.specs import ReadyCommand, ReadyLog, ReadyMessage, ReadyTcp
+from ..errors import BadConfig
+from ..service.folder import StateFolder
+from ..service.ground import Held
 from .bodies.adopted import Adopted
 from .bodies.child import Child, environment
 from .features import Features
 from .found import Found
 from .identity import boot_id
-from .journal import OUTPUT, Kept, StateFolder
+from .journal import OUTPUT, Kept
 from .keeping import Keeping, Thing
 from .machine import Incarnation, Order
 from .output.output import Output
@@ -61,8 +64,14 @@ class Computer:
         tools = self._tools
         return (tools.poller.run, tools.watch.run, tools.census.run, tools.means.chores.run, tools.means.tails.run)
 
-    def state(self, folder: Path) -> StateFolder:
-        return StateFolder(folder)
+    def state(self, folder: Path) -> Held:
+        held = StateFolder(folder, "agent")
+        try:
+            (folder / OUTPUT).mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            held.close()
+            raise BadConfig(f"cannot use the state folder {folder}: {error.strerror}") from None
+        return held
 
     def take_over(self) -> None:
         self._held = self.keeping.take_over()

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import anyio
 from attrs import frozen
@@ -43,12 +44,13 @@ from ..core.plan import waves
 from ..core.states import RESTING
 from ..link.consultant import Consultant
 from ..link.doorkeeper import Doorkeeper
+from ..service.ground import Held
 from ..version import __version__
 from .agent import OnExit
 from .ground import Ground
 from .journal import STATE, Journal, Kept
 from .links import Above, Links, Places
-from .machine import Order, State
+from .machine import Order
 from .restore import restore
 from .service import AgentService
 from .stats import own_memory
@@ -106,7 +108,7 @@ class Engine:
         self._started = ground.wall()
         self._epoch = f"{ground.rng.getrandbits(48):012x}"
         self._timers = ground.timers()
-        self._state: State | None = None
+        self._state: Held | None = None
         self._machine = ground.machine(self._order(), ground.features)
         welcome = Welcome(name=self._name, role="agent", version=__version__)
         self._links = Links(
@@ -156,7 +158,8 @@ class Engine:
         if folder is None:
             return []
         self._state = self._machine.state(folder)
-        journal = self.inner.journal = Journal(self._ground.store(f"sqlite://{folder / STATE}"), self._epoch)
+        url = f"sqlite://{quote(str(folder / STATE))}?boot={self._machine.boot}"
+        journal = self.inner.journal = Journal(self._ground.store(url), self._epoch)
         kept = journal.load()
         self._machine.take_over()
         return kept

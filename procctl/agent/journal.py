@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
-import os
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from attrs import frozen
@@ -17,18 +13,14 @@ from ..abc import Store
 from ..core.process import Process
 from ..core.records import Ident
 from ..errors import BadConfig, BadMessage
-from ..service.folder import private_folder
 from ..wire.codec import structure, unstructure
 
-__all__ = ["OUTPUT", "STATE", "Journal", "Kept", "StateFolder"]
+__all__ = ["OUTPUT", "STATE", "Journal", "Kept"]
 
 logger = logging.getLogger("procctl.agent.journal")
 
-LOCK = "lock"
 STATE = "state.sqlite"
 OUTPUT = "output"
-_PATIENCE = 1.0
-"""Seconds for children between fork and exec to let go of a dead agent's lock."""
 _DECLARED = "declared"
 _TOKEN = "token"
 _LEASES = "leases"
@@ -49,49 +41,6 @@ class Kept:
     process: Process
     ident: Ident | None = None
     mark: str = ""
-
-
-class StateFolder:
-    """A folder that one agent has to itself. Made where it is missing, for its user alone.
-
-    Raises:
-        BadConfig: It cannot be made, is another user's, or another agent has it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.output = path / OUTPUT
-        private_folder(path)
-        try:
-            self.output.mkdir(mode=0o700, exist_ok=True)
-            self._lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            text = f"cannot use the state folder {path}: {error.strerror}"
-            raise BadConfig(text, "--state-dir, or state_dir in [agent], names another") from None
-        try:
-            self._acquire()
-        except BaseException:
-            os.close(self._lock)
-            raise
-
-    def _acquire(self) -> None:
-        limit = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() > limit:
-                    holder = os.pread(self._lock, 32, 0).decode(errors="replace").strip() or "?"
-                    text = f"the state folder {self.path} is in use by the agent with pid {holder}"
-                    raise BadConfig(text, "stop that one, or use another folder") from None
-                time.sleep(0.01)
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
-
-    def close(self) -> None:
-        """Another agent may have it."""
-        os.close(self._lock)
 
 
 class Journal:

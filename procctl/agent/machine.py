@@ -13,6 +13,7 @@ from ..abc import Body
 from ..core.events import Event
 from ..core.process import Process
 from ..core.records import Ident, Stray
+from ..service.ground import Held
 from .agent import OnExit
 from .census import Kin
 from .found import Found
@@ -21,7 +22,7 @@ from .keeping import Thing
 from .output.means import Means
 from .output.output import Output
 
-__all__ = ["Adopter", "Deadlines", "Incarnation", "Looks", "Machine", "Order", "State"]
+__all__ = ["Adopter", "Deadlines", "Incarnation", "Looks", "Machine", "Order"]
 
 
 @frozen(kw_only=True)
@@ -98,13 +99,6 @@ class Deadlines(Protocol):
         """What that process runs must be gone by then, by the agent's clock; None: that is over."""
 
 
-class State(Protocol):
-    """A state folder that one agent has to itself."""
-
-    def close(self) -> None:
-        """Another agent may have it."""
-
-
 class Machine(Protocol):
     """One per agent, for the life of its block."""
 
@@ -139,7 +133,7 @@ class Machine(Protocol):
         """What has to run as tasks while the agent does."""
         ...
 
-    def state(self, folder: Path) -> State:
+    def state(self, folder: Path) -> Held:
         """Take the state folder. Blocks. Raises `BadConfig` if it cannot be used, or another agent has it."""
         ...
 

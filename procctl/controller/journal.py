@@ -7,9 +7,11 @@ more there is to do, the more leases share one fsync.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
+from urllib.parse import quote
 
 import anyio
 from attrs import frozen
@@ -19,10 +21,12 @@ from ..aio.wake import Wake
 from ..core.gate import Note, Strike
 from ..core.leases import Lease
 from ..errors import BadConfig, BadMessage
-from ..service.ground import Ground, Work
+from ..service.ground import Ground, Held, Work
 from ..wire.codec import structure, unstructure
 
 __all__ = ["JOURNAL", "Journal", "Recalled"]
+
+logger = logging.getLogger("procctl.controller")
 
 JOURNAL = "leases.sqlite"
 _LEASE = "lease/"
@@ -30,7 +34,7 @@ _TOKEN = "token"
 _EPOCH = "epoch"
 _BORN = "born"
 _HINT = (
-    f"move {JOURNAL} away to begin anew: agents that join say what they hold; "
+    f"move {JOURNAL} and what is beside it away to begin anew: agents that join say what they hold; "
     "start nothing that is for one before all have joined"
 )
 
@@ -49,13 +53,16 @@ class Journal:
     """The leases of one controller. It is a `link.doorkeeper.Notebook`.
 
     Args:
+        folder: Whose this is; given back with this.
         store: Where they are; closed with this.
         work: Does what blocks.
     """
 
-    def __init__(self, store: Store, work: Work) -> None:
+    def __init__(self, folder: Held, store: Store, work: Work) -> None:
         self._work = work
+        self._folder = folder
         self._store = store
+        self._trouble = ""
         self._next: tuple[Sequence[Note | Strike], Callable[[str], None]] | None = None
         self._wake = Wake()
         self._lock = Lock()
@@ -69,8 +76,12 @@ class Journal:
             BadConfig: It cannot be made or used, or another controller has it.
         """
         ground = ground or Ground()
-        ground.folder(folder)
-        return cls(ground.store(f"sqlite://{folder / JOURNAL}?durable=yes"), ground.work)
+        held = ground.folder(folder, "controller")
+        try:
+            return cls(held, ground.store(f"sqlite://{quote(str(folder / JOURNAL))}?durable=yes"), ground.work)
+        except BaseException:
+            held.close()
+            raise
 
     def begin(self, wall: float) -> Recalled:
         """What is there, and that a new life begins. Blocks.
@@ -120,7 +131,13 @@ class Journal:
             try:
                 self._store.write(changes)
             except OSError as error:
-                return str(error)
+                if not self._trouble:
+                    logger.error("nothing can be put down, so nothing is granted: %s", error)
+                self._trouble = str(error)
+                return self._trouble
+            if self._trouble:
+                logger.warning("what is granted can be put down again")
+                self._trouble = ""
         return ""
 
     def close(self) -> None:
@@ -130,6 +147,7 @@ class Journal:
         with self._lock:
             self._closed = True
             self._store.close()
+            self._folder.close()
 
 
 def _changes(batch: Sequence[Note | Strike]) -> list[tuple[str, str | None]]:

@@ -16,10 +16,10 @@ from ..aio.thread import in_thread
 from ..aio.timers import Timers
 from ..core.events import Now
 from ..core.terms import Terms
-from .folder import private_folder
+from .folder import Role, StateFolder
 from .urls import store_for
 
-__all__ = ["Ground", "Work"]
+__all__ = ["Ground", "Held", "Work"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -33,6 +33,13 @@ class Work(Protocol):
         ...
 
 
+class Held(Protocol):
+    """A state folder that one program has to itself."""
+
+    def close(self) -> None:
+        """Another may have it. Twice is fine."""
+
+
 @frozen(kw_only=True)
 class Ground:
     """Attributes:
@@ -41,7 +48,7 @@ class Ground:
     terms: Of leases.
     timers: Makes what calls later.
     work: Does what blocks.
-    folder: Makes a state folder fit for use; raises `BadConfig` if it cannot be.
+    folder: Takes a state folder, until it is closed; raises `BadConfig` if it cannot be had.
     store: Opens what is durable, by its URL.
     """
 
@@ -51,7 +58,7 @@ class Ground:
     terms: Terms = Terms()
     timers: Callable[[], Timers] = Timers
     work: Work = in_thread
-    folder: Callable[[Path], None] = private_folder
+    folder: Callable[[Path, Role], Held] = StateFolder
     store: Callable[[str], Store] = store_for
 
     def now(self) -> Now:

@@ -15,6 +15,7 @@ from procctl import Agent, StopSpec, ready
 from procctl.agent.features import Features, probe
 from procctl.agent.ground import Ground
 from procctl.errors import BadConfig
+from procctl.stores.sqlite import SqliteStore
 
 from .surviving import Killable, gone, keepers_of
 
@@ -294,7 +295,7 @@ async def test_a_folder_that_is_torn_or_foreign(place):
     (place / "state").mkdir()
     base = place / "state" / "state.sqlite"
     base.write_bytes(b"SQLite format 3\0" + os.urandom(8192))
-    with pytest.raises(BadConfig, match=r"cannot be used.*move it away"):
+    with pytest.raises(BadConfig, match=r"cannot be used.*to begin anew"):
         async with Agent("here", state_dir=place / "state"):
             pass
     base.unlink()
@@ -309,9 +310,11 @@ async def test_a_folder_that_is_torn_or_foreign(place):
 async def test_a_document_that_cannot_be_read(place):
     async with Agent("here", state_dir=place / "state") as agent:
         await agent.start("web", ["true"])
-    with sqlite3.connect(place / "state" / "state.sqlite") as base:
-        base.execute("UPDATE documents SET value = ?", (json.dumps({"process": {"uuid": 7}}),))
-    base.close()
+    store = SqliteStore()
+    store.open(f"sqlite://{place}/state/state.sqlite")
+    (key,) = [key for key, _ in store.items() if key.startswith("process/")]
+    store.put(key, json.dumps({"process": {"uuid": 7}}))
+    store.close()
     before = descriptors()
     with pytest.raises(BadConfig, match=r"record process/.* cannot be read"):
         async with Agent("here", state_dir=place / "state"):

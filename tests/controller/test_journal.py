@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -65,14 +66,15 @@ async def test_a_batch_is_put_down_whole_or_not_at_all(folder):
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
-        (lambda path: path.write_bytes(b"SQLite format 3\0" + os.urandom(8192)), r"cannot be used.*move it away"),
-        (lambda path: path.write_bytes(path.read_bytes()[:4096] + os.urandom(4096)), r"cannot be used.*move it away"),
+        (lambda path: path.write_bytes(b"SQLite format 3\0" + os.urandom(8192)), r"cannot be used.*to begin anew"),
+        (lambda path: path.write_bytes(path.read_bytes()[:4096] + os.urandom(4096)), r"cannot be used.*to begin anew"),
         (lambda path: _sql(path, "PRAGMA user_version=9"), "newer procctl"),
         (
-            lambda path: _sql(path, "UPDATE documents SET value='{' WHERE key='lease/1'"),
-            "lease/1 .*cannot be read.*move",
+            lambda path: _sql(path, "DELETE FROM documents WHERE key='lease/1'"),
+            "not what was written to it.*begin anew",
         ),
-        (lambda path: _sql(path, "UPDATE documents SET value='x' WHERE key='epoch'"), "cannot be read.*move"),
+        (lambda path: _put(path, "lease/1", "{"), "lease/1 .*cannot be read.*move"),
+        (lambda path: _put(path, "epoch", "x"), "cannot be read.*move"),
     ],
 )
 async def test_one_that_is_torn_or_foreign_is_refused_with_a_way_out(folder, spoil, why):
@@ -86,17 +88,58 @@ async def test_one_that_is_torn_or_foreign_is_refused_with_a_way_out(folder, spo
             pass
 
 
+def _put(path, key, text):
+    store = SqliteStore()
+    store.open(f"sqlite://{path}")
+    store.put(key, text)
+    store.close()
+
+
 def _sql(path, text):
     with sqlite3.connect(path) as base:
         base.execute(text)
     base.close()
 
 
+async def test_a_log_that_has_lost_grants_is_refused_with_a_way_out(folder, place):
+    journal = Journal.of(folder)
+    journal.begin(1.0)
+    for token in range(1, 6):
+        written(journal, Note(lease(token), given=True))
+    lost = place / "lost"
+    shutil.copytree(folder, lost)  # as SIGKILL would have left it
+    journal.close()
+    log = lost / f"{JOURNAL}-wal"
+    os.truncate(log, log.stat().st_size // 2)
+    with pytest.raises(BadConfig, match=r"the last \d writes to it are lost.*mkdir .* && mv .*agents have joined"):
+        async with Controller(state_dir=lost):
+            pass
+
+
 async def test_two_controllers_never_share_one(folder):
     async with Controller(state_dir=folder):
-        with pytest.raises(BadConfig, match="locked"):
+        with pytest.raises(BadConfig, match=rf"{folder} is in use by the controller with pid {os.getpid()}.*stop that"):
             async with Controller(state_dir=folder):
                 pass
+    async with Controller(state_dir=folder), Agent("a", state_dir=folder):  # each has files of its own
+        pass
+
+
+async def test_a_controller_whose_journal_was_taken_away_grants_nothing(folder, caplog):
+    async with Controller(state_dir=folder) as controller, Agent("a", join=controller) as agent:
+        with deadline():
+            await agent.start("web", SLEEP, mode="one")
+            (folder / JOURNAL).rename(folder / "elsewhere")
+            for name in ("other", "another"):
+                with pytest.raises(Denied, match=rf"cannot put it down: .*{JOURNAL} was moved away or replaced"):
+                    await agent.start(name, SLEEP, mode="one")
+            (folder / "elsewhere").rename(folder / JOURNAL)
+            assert (await agent.start("other"))[0].state == "running"
+    assert ["nothing can be put down", "what is granted can be"] == [
+        record.message[:23] if record.levelname == "ERROR" else record.message[:22]
+        for record in caplog.records
+        if record.name == "procctl.controller"
+    ]
 
 
 # the order ----------------------------------------------------------------------------------------------------------

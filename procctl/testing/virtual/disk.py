@@ -30,7 +30,7 @@ class Disk:
 
     def store(self, url: str, power: Power) -> DiskStore:
         """Open one, for a program."""
-        return DiskStore(self, self._stores.setdefault(url, {}), power)
+        return DiskStore(self, self._stores.setdefault(url.partition("?")[0], {}), power)
 
     def knows(self, key: str) -> bool:
         """Whether any store has that document."""
@@ -50,7 +50,7 @@ class Disk:
 
 
 class Held:
-    """See `procctl.agent.machine.State`."""
+    """See `procctl.service.ground.Held`."""
 
     def __init__(self, held: dict[Path, Power], folder: Path) -> None:
         self._held = held

@@ -147,7 +147,7 @@ class Life:
             terms=self.shared.terms,
             timers=lambda: PacedTimers(self.clock),
             work=work,
-            folder=lambda path: None,
+            folder=lambda path, role: self.disk.hold(path / role, power),
             store=lambda url: self.disk.store(url, power),
         )
 
