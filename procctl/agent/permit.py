@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
+from ..core.shape import misfit
 from ..core.specs import HooksSpec, LogSpec, ProcessSpec, StopSpec
+from ..errors import BadConfig
 from .permission import Permission, PermittedRequest
 
 if TYPE_CHECKING:
@@ -22,8 +24,8 @@ __all__ = ["Permit", "PermittedRequest", "itself"]
 
 
 def itself(name: str, grace: float, timeout: float, **declared: Any) -> ProcessSpec:
-    """The spec of this program as a process of its own; see `Agent.permit`."""
-    return ProcessSpec(
+    """The spec of this program as a process of its own; see `Agent.permit`. Raises BadConfig for another type."""
+    spec = ProcessSpec(
         name=name,
         command=(sys.argv[0] or sys.executable,),
         stop=StopSpec(steps=(("SIGTERM", grace),)),
@@ -31,6 +33,10 @@ def itself(name: str, grace: float, timeout: float, **declared: Any) -> ProcessS
         logs=LogSpec(ring=4096),
         **declared,
     )
+    wrong = misfit(spec, ProcessSpec)
+    if wrong:
+        raise BadConfig(f"a permit cannot be made of this: {wrong}")
+    return spec
 
 
 class Permit:

@@ -3,8 +3,8 @@
 Events and replies go in with the time, and what is to be said, told to a process or handed to the keeper comes out.
 The rules, which the gate's own rely on:
 
-R1  A program is started only on an answer to a question that is open, in time, with a number above all that are over,
-    and never beside another one of its own.
+R1  A program is started only on an answer to a question that is open, so early that it need not end at once, with a
+    number above all that are over, and never beside another one of its own.
 R2  The keeper has the deadline before anything is started.
 R3  What is not used is given back, again and again until that was heard, and is never used after.
 R4  A deadline moves only by an answer that quotes when it was asked for, and only to what follows from that.
@@ -276,6 +276,7 @@ class Guard:
             return []  # said twice
         until = grant.asked + self.terms.hold(grant.ttl) if grant.ttl else None
         number = (grant.epoch, grant.token)
+        grace = self._grace.get(rid, 0.0)
         asked = rid in self._asked
         stale = grant.epoch < self.epoch
         usable = (
@@ -285,9 +286,8 @@ class Guard:
             and grant.token not in self._burnt
             and (grant.asked == permit.asked or grant.asked in self._stamps)
             and number > max(self._floor, self._over.get(slot, (0, 0)))
-            and (until is None or now.boot < until)
+            and (until is None or now.boot < until - self._warning(grace, grant.ttl))
         )
-        grace = self._grace.get(rid, 0.0)
         self._forget(rid)
         self.epoch = max(self.epoch, grant.epoch)
         if usable:
@@ -301,7 +301,9 @@ class Guard:
                 ttl=grant.ttl,
                 grace=grace,
             )
-            return [Keep(uuid, until, grant.ttl), Feed(uuid, Granted(rid, grant.token, grant.epoch))]
+            old = until is not None and now.boot - grant.asked >= self.terms.renew
+            again = [self._renewal(now)] if old else []  # it was asked before an outage: most of its time is over
+            return [Keep(uuid, until, grant.ttl), Feed(uuid, Granted(rid, grant.token, grant.epoch)), *again]
         self._close(slot, number)
         out = self._give_back(LeaseExited(token=grant.token, slot=slot, started=False), now)
         if asked and stale:
@@ -331,7 +333,7 @@ class Guard:
         """To be called every `Terms.beat`: deadlines, renewals, and what has to be said again."""
         out: list[GuardOut] = []
         for uuid, hold in list(self.holds.items()):
-            if hold.until is not None and now.boot >= hold.until - self._warning(hold):
+            if hold.until is not None and now.boot >= hold.until - self._warning(hold.grace, hold.ttl):
                 out += self._ends(uuid, hold, hold.until, _UNHEARD)
         if now.boot >= self._next and self._has_to_renew:
             out.append(self._renewal(now))
@@ -383,9 +385,12 @@ class Guard:
         self.holds[uuid] = evolve(hold, stopping=True)
         return [Feed(uuid, LeaseEnds(hold.token, until, why))]
 
-    def _warning(self, hold: Hold) -> float:
-        """Seconds before the deadline at which it is asked to end: its grace, but not more than a part of the whole."""
-        return min(hold.grace, self.terms.hold(hold.ttl) / 3)
+    def _warning(self, grace: float, ttl: float) -> float:
+        """Seconds before the deadline at which it is asked to end: its grace, but not more than a part of the whole.
+
+        What is granted so late is not begun; it is asked for anew.
+        """
+        return min(grace, self.terms.hold(ttl) / 3)
 
     @property
     def _has_to_renew(self) -> bool:

@@ -16,7 +16,8 @@ from ..core import messages as m
 from ..core.messages import AnyEvent, Approval, Batch, LogChunk, Lost, Request, Until
 from ..core.records import Item
 from ..core.replies import ChildAnswer
-from ..core.specs import ProcessSpec
+from ..core.shape import misfit
+from ..core.specs import ProcessSpec, RestartSpec
 from ..errors import BadConfig, Failed, NoSuchTarget, refusal
 from .exchange import exchange
 from .lines import Line, Lines
@@ -33,7 +34,7 @@ def spec_of(name: str, command: Sequence[str], **declared: Any) -> ProcessSpec:
     Args:
         name: The process name.
         command: The program and its arguments. A text is refused: no shell is involved.
-        declared: Other fields of `ProcessSpec`.
+        declared: Other fields of `ProcessSpec`; `restart` may be a policy's name alone.
 
     Raises:
         BadConfig: The command is a text, or a field is unknown.
@@ -44,6 +45,8 @@ def spec_of(name: str, command: Sequence[str], **declared: Any) -> ProcessSpec:
     for field in declared:
         if field not in known:
             raise BadConfig(f"a process has no {field!r}", "it has " + ", ".join(sorted(known)))
+    if isinstance(declared.get("restart"), str):
+        declared["restart"] = RestartSpec(policy=declared["restart"])
     return ProcessSpec(name=name, command=tuple(map(str, command)), **declared)
 
 
@@ -54,8 +57,9 @@ class Fleet:
     everything needs ``all=True``. Commands return the items of their targets and raise if any target did not do as
     told: `NoSuchTarget`, `Denied` and other `Refused` for a single one, `Failed` with all of them otherwise.
 
-    Every method may raise `PeerGone`. Cancelling one gives up the answer and never undoes the command; deadlines are
-    the caller's (``anyio.fail_after``).
+    Every method may raise `PeerGone`, and `Refused` (code ``bad-request``) for an argument of another type than it is
+    declared with. Cancelling one gives up the answer and never undoes the command; deadlines are the caller's
+    (``anyio.fail_after``).
 
     Args:
         service: Who answers.
@@ -363,6 +367,7 @@ class Fleet:
             after=after,
             grep=grep,
         )
+        _check(request)
         async with self._service.stream(request, self._caller) as items, aclosing(_lines(items)) as lines:
             yield lines
 
@@ -376,7 +381,9 @@ class Fleet:
 
         Cancellation: ends the stream at its source.
         """
-        async with self._service.stream(m.Events(since=since, follow=follow), self._caller) as items:
+        request = m.Events(since=since, follow=follow)
+        _check(request)
+        async with self._service.stream(request, self._caller) as items:
             yield cast("AsyncIterator[AnyEvent | Lost]", items)
 
     # people and agents ----------------------------------------------------------------------------------------
@@ -423,6 +430,10 @@ class Fleet:
 
     async def request(self, request: Request[R], until: Until = "settled", deadline: float | None = None) -> R:
         """Any request of the protocol, and its typed reply. Misses are left to the caller."""
+        _check(request)
+        wrong = misfit(until, Until).replace("$", "until") or misfit(deadline, float | None).replace("$", "deadline")
+        if wrong:
+            raise refusal("bad-request", f"{request.command}: {wrong}")
         key = f"{self._prefix}-{next(self._keys)}" if self._prefix else ""
         return await exchange(self._service, request, self._caller, key=key, until=until, deadline=deadline)
 
@@ -441,6 +452,13 @@ class Fleet:
             misses = tuple((miss.target, miss.code, miss.message) for miss in batch.misses)
             raise Failed(f"{len(batch.misses)} targets did not do as told: {listed}{more}", misses)
         return batch
+
+
+def _check(request: Any) -> None:
+    """Raises Refused: a program has passed something of another type than a field has."""
+    wrong = misfit(request, type(request))
+    if wrong:
+        raise refusal("bad-request", f"{request.command}: {wrong}")
 
 
 async def _lines(items: AsyncIterator[Any]) -> AsyncGenerator[Line]:

@@ -55,14 +55,23 @@ def kept(outs):
 def test_it_counts_from_when_it_asked():
     guard = Guard("a", "b1", "e1", TERMS)
     permit = ask(guard, now=at(0))
-    outs = guard.answered(permit, grant(permit), at(10))
+    outs = guard.answered(permit, grant(permit), at(4))
     assert [Keep("u", at(0).boot + HOLD, 30.0), Feed("u", ev.Granted("u#1", 1, 7))] == outs
+
+
+def test_what_was_asked_long_ago_is_renewed_as_soon_as_it_is_given():
+    guard = Guard("a", "b1", "e1", TERMS)
+    permit = ask(guard, now=at(0))
+    keep, feed, again = guard.answered(permit, grant(permit), at(10))
+    assert (Keep("u", at(0).boot + HOLD, 30.0), Feed("u", ev.Granted("u#1", 1, 7))) == (keep, feed)
+    assert (at(10).boot, (1,)) == (again.message.asked, again.message.tokens)
 
 
 @pytest.mark.parametrize(
     ("wrong", "when"),
     [
         ({}, HOLD),  # too late
+        ({}, HOLD - 5),  # it would be asked to end at once
         ({"asked": 99.0}, 0),  # what nobody here has asked
         ({"token": 5}, 0),  # not above what an earlier run has used
         ({"epoch": 1, "token": 99}, 0),

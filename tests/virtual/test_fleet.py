@@ -65,6 +65,26 @@ def test_a_long_partition_ends_what_runs_on_a_lease_before_another_begins(virtua
     virtually(main)
 
 
+@pytest.mark.parametrize("outage", [27, 35, 42, 45, 48, 51, 60])
+def test_after_a_long_outage_it_is_started_once(virtually, outage):
+    async def main():
+        async with VirtualFleet(1) as fleet:
+            web = await fleet.controller.start("web", ["web"], mode="one", restart="always")
+            fleet.partition("host1")
+            await fleet.run(outage)
+            assert not fleet.children("web")
+            fleet.heal("host1")
+            with anyio.fail_after(15):
+                while not fleet.children("web"):
+                    await fleet.run(0.1)
+            begun = pids(fleet)
+            await fleet.run(60)
+            await web.refresh()
+            assert (begun, 1) == (pids(fleet), web.item.restarts)
+
+    virtually(main)
+
+
 def test_what_an_agent_ran_ends_with_it_and_is_known_to_the_next(virtually):
     async def main():
         async with VirtualFleet(1) as fleet:
