@@ -27,7 +27,7 @@ from .agent.blocking import BlockingPermit as Permit
 from .controller.controller import Controller as AsyncController
 from .core.messages import AgentInfo, AnyEvent, Approval, HostInfo, Lost, Until
 from .core.records import ExitRecord, Item
-from .core.replies import ChildAnswer
+from .core.replies import ChildAnswer, Holder
 from .core.specs import ProcessSpec
 from .core.states import State
 from .errors import Closed
@@ -262,9 +262,13 @@ class Fleet:
         """No to one of them."""
         self._call(lambda: self._fleet.deny(approval, reason))
 
-    def free(self, slot: str, hostname: str = "") -> None:
+    def free(self, slot: str, hostname: str = "", *, force: bool = False) -> tuple[Holder, ...]:
         """Say that what holds a slot has ended, on one's own word; see `procctl.Fleet.free`."""
-        self._call(lambda: self._fleet.free(slot, hostname))
+        return self._call(lambda: self._fleet.free(slot, hostname, force=force))
+
+    def holders(self, slot: str, hostname: str = "") -> tuple[Holder, ...]:
+        """Who holds a slot; see `procctl.Fleet.holders`."""
+        return self._call(lambda: self._fleet.holders(slot, hostname))
 
     def hosts(self, hostname: str = "") -> tuple[HostInfo, ...]:
         """The agents that are known; an agent knows itself."""

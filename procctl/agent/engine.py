@@ -342,6 +342,7 @@ class _OwnGate:
                 return self._entrance.submit(request, call.caller)
         raise AssertionError(f"{call.request.command} is no question of admission")
 
-    def _revoke(self, lease: Lease, by: str) -> None:
+    def _revoke(self, lease: Lease, by: str, why: str) -> None:
         caller = Caller(name=by or LOCAL.name, roles=OWNER)
-        self._engine.inner.submit(Call(request=LeaseRevoke(token=lease.token, uuid=lease.uuid), caller=caller))
+        request = LeaseRevoke(token=lease.token, uuid=lease.uuid, over=bool(why), why=why)
+        self._engine.inner.submit(Call(request=request, caller=caller))

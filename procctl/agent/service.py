@@ -241,7 +241,7 @@ class AgentService:
         if process is None or process.token != revoke.token:
             self._sweep.begin(revoke.uuid, revoke.token)
         elif revoke.over:
-            self.asking.over(revoke.uuid, revoke.token)
+            self.asking.over(revoke.uuid, revoke.token, revoke.why)
         else:
             self.feed(revoke.uuid, ev.StopAsked("", by, None, True))
 

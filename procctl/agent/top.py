@@ -68,9 +68,9 @@ class Asking:
         """Nothing of what ran on this lease is left."""
         self._do(self.guard.release(uuid, token, self._now()))
 
-    def over(self, uuid: str, token: int) -> None:
+    def over(self, uuid: str, token: int, why: str = "") -> None:
         """The gate says that this lease is over."""
-        self._do(self.guard.over(uuid, token, self._now()))
+        self._do(self.guard.over(uuid, token, self._now(), why))
 
     def restore(self, process: Process, until: float | None, ttl: float, kept: bool) -> None:
         """An earlier run of the agent has left this."""

@@ -64,6 +64,7 @@ from ..core.messages import (
     Signal,
     Snapshot,
     Start,
+    StateChanged,
     Status,
     Stop,
     Welcome,
@@ -71,6 +72,7 @@ from ..core.messages import (
 from ..core.reach import Reach
 from ..core.registry import About, Registry
 from ..core.rights import OWNER, refused
+from ..core.states import State
 from ..errors import Closed, refusal
 from ..link.consultant import Consultant, Entrance
 from ..link.doorkeeper import Doorkeeper
@@ -89,6 +91,8 @@ from .turnstile import Turnstile
 
 __all__ = ["Controller"]
 
+_LATE = 0.5
+"""Seconds for the answers of agents, which keep the same deadline and know what each target waits for."""
 _WRITING = 5.0
 """Seconds for what was decided to be put down when the controller ends."""
 
@@ -286,7 +290,7 @@ class Controller(Fleet):
         self._waiting[key] = (pending, call)
         self._lane.decide(lambda: self._router.request(key, request, call.until))
         if call.deadline is not None and pending.reply is None:
-            self._timers.after(call.deadline, lambda: self._lane.decide(lambda: self._router.expire(key)))
+            self._timers.after(call.deadline + _LATE, lambda: self._lane.decide(lambda: self._router.expire(key)))
         return pending
 
     def _forget(self, key: str) -> None:
@@ -395,17 +399,19 @@ class Controller(Fleet):
     def _happened(self, events: Sequence[AnyEvent]) -> None:
         for event in events:
             self._timeline.put(partial(_at, event))
+        for host in sorted(_lost_or_back(events)):
+            self.door.explain(host)
         if self._turnstile.counts:
             for event in events:
                 if not isinstance(event, Snapshot):
                     self._turnstile.saw(event.process)
 
-    def _revoke(self, lease: Lease, by: str) -> None:
+    def _revoke(self, lease: Lease, by: str, why: str) -> None:
         link = self._links.get(lease.hostname)
         if link is None:
             return  # it is told when it comes back; until then its lease is held
         caller = Caller(name=self.name, on_behalf=by, roles=OWNER)
-        request = LeaseRevoke(token=lease.token, uuid=lease.uuid, over=not by)
+        request = LeaseRevoke(token=lease.token, uuid=lease.uuid, over=not by, why=why)
         link.session.submit(Call(request=request, caller=caller))
 
 
@@ -419,6 +425,12 @@ def _about(caller: Caller, session: Session, hello: Hello) -> About:
         roles=tuple(sorted(caller.roles)),
         features=hello.features,
     )
+
+
+def _lost_or_back(events: Sequence[AnyEvent]) -> set[str]:
+    """The hosts that respond no more, or again."""
+    changes = [event for event in events if isinstance(event, StateChanged)]
+    return {event.process.hostname for event in changes if State.NOTRESPONDING in (event.old, event.new)}
 
 
 def _at(event: AnyEvent, cursor: str) -> AnyEvent:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from .replies import Done, Grant, HeldForPerson, Inbox, Refusal, Renewed
+from .replies import Done, Freed, Grant, HeldForPerson, Inbox, Refusal, Renewed
 from .request import Request
 from .specs import Level, Mode, Scope
 
@@ -104,6 +104,7 @@ class LeaseRevoke(Request[Done]):
         uuid: The process.
         over: Whether that is since the lease is over, and not since somebody else wants the slot: it may ask for
             another one when it has ended.
+        why: What is known of that, or empty.
     """
 
     command = "lease.revoke"
@@ -111,21 +112,26 @@ class LeaseRevoke(Request[Done]):
     token: int
     uuid: str
     over: bool = False
+    why: str = ""
 
 
 @frozen(kw_only=True, eq=False, repr=False)
-class LeaseOverride(Request[Done]):
+class LeaseOverride(Request[Freed]):
     """A person says that what holds a slot has ended, because they have seen to it. It is free at once, and logged.
 
     Attributes:
         slot: Which.
         hostname: On whose host; empty: wherever.
+        force: Although a host that holds it responds.
+        dry: Only say whose it is.
     """
 
     command = "lease.override"
-    replies = (Done,)
+    replies = (Freed,)
     slot: str
     hostname: str = ""
+    force: bool = False
+    dry: bool = False
 
 
 @frozen(kw_only=True, eq=False, repr=False)

@@ -20,6 +20,7 @@ from .matching import match_host, match_name
 from .records import Item
 from .rights import Caller
 from .specs import Level, Mode, Scope
+from .states import State
 from .units import duration
 from .value import Value
 
@@ -40,10 +41,12 @@ __all__ = [
     "displace",
     "effective_mode",
     "failed",
+    "holder_of",
     "hosts",
     "in_the_way",
     "opinion_of",
     "pid_of",
+    "responds",
     "rule",
     "takes_time",
 ]
@@ -263,21 +266,44 @@ def _alone_everywhere(lease: Lease) -> bool:
     return lease.scope == "fleet" and lease.mode != "many"
 
 
+def holder_of(lease: Lease, fleet: View) -> Item | None:
+    """The process that holds a lease, as far as it is known."""
+    found = [item for item in fleet.processes(lease.slot, lease.hostname) if item.uuid == lease.uuid]
+    return found[0] if found else None
+
+
 def pid_of(lease: Lease, fleet: View) -> int:
     """The program that runs on a lease, as far as is known; else 0."""
-    pids = [item.pid for item in fleet.processes(lease.slot, lease.hostname) if item.uuid == lease.uuid and item.pid]
-    return pids[0] if pids else 0
+    item = holder_of(lease, fleet)
+    return 0 if item is None or item.pid is None else item.pid
+
+
+def responds(lease: Lease, fleet: View) -> bool:
+    """Whether the host that holds a lease is there."""
+    item = holder_of(lease, fleet)
+    return item is not None and item.status != State.NOTRESPONDING
 
 
 def in_the_way(lease: Lease, fleet: View) -> str:
-    """Who holds the slot: host, pid and since when."""
+    """Who holds the slot: host, pid and since when; and if that host is not there, what can be done about it."""
     known = pid_of(lease, fleet)
     pid = f" (pid {known})" if known else ""
+    held = f"{lease.slot} runs on {lease.hostname}{pid}{_since(lease.at)}"
+    if responds(lease, fleet):
+        return held
+    item = holder_of(lease, fleet)
+    lost = "is not heard" if item is None else f"has not responded{_since(item.why.since)}"
+    if lease.ttl:
+        return f"{held}; {lease.hostname} {lost}, and the lease runs out by itself"
+    way = f"procctl free {lease.slot} --host {lease.hostname}"
+    return f"{held}; {lease.hostname} {lost}: if it is lost for good, make sure that nothing runs there, then {way}"
+
+
+def _since(wall: float) -> str:
     try:
-        since = f" since {datetime.fromtimestamp(lease.at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        return f" since {datetime.fromtimestamp(wall, UTC):%Y-%m-%dT%H:%M:%SZ}"
     except (ValueError, OverflowError):  # a host has said so
-        since = ""
-    return f"{lease.slot} runs on {lease.hostname}{pid}{since}"
+        return ""
 
 
 def decide(request: PermitRequest, held: Sequence[Lease], policies: Sequence[Policy], fleet: View) -> Decision:

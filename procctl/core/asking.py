@@ -69,10 +69,10 @@ def held(p: Process, event: Held, now: Now) -> Step:
 
 
 def queued(p: Process, event: Queued, now: Now) -> Step:
-    """It waits for its turn, or for the end of who has the slot."""
-    if p.phase is not P.ASKING or event.rid != p.rid:
+    """It waits for its turn, or for the end of who has the slot; maybe after a person has said yes."""
+    if p.phase not in (P.ASKING, P.HELD) or event.rid != p.rid:
         return p, []
-    return evolve(p, why=_why("queued", event.why, p, now)), [Changed()]
+    return evolve(p, phase=P.ASKING, why=_why("queued", event.why, p, now)), [] if p.phase is P.HELD else [Changed()]
 
 
 def lapsed(p: Process, event: Lapsed, now: Now) -> Step:

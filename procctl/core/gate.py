@@ -14,11 +14,23 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
-from .approval import Ask, Deny, Displace, PermitRequest, Policy, View, decide, effective_mode, in_the_way, pid_of
+from .approval import (
+    Ask,
+    Deny,
+    Displace,
+    PermitRequest,
+    Policy,
+    View,
+    decide,
+    effective_mode,
+    in_the_way,
+    pid_of,
+    responds,
+)
 from .events import Now
 from .leases import Book, Inventory, Lease
 from .questions import Decided, GateOut, Note, Question, Revoke, Strike, Wake
-from .replies import Renewed
+from .replies import Holder, Renewed
 from .specs import Mode
 from .terms import Terms
 from .value import evolve
@@ -53,13 +65,14 @@ class Gate:
         born: int = 0,
     ) -> None:
         self._policies = tuple(policies)
-        self._fleet = fleet
+        self.fleet = fleet
         self.terms = terms
         self.epoch = epoch
         self.born = born
         self.book = Book(token)
         self.open: dict[str, Question] = {}
         self._over: OrderedDict[str, Decided] = OrderedDict()
+        self._freed: OrderedDict[int, str] = OrderedDict()
         self._runs: dict[str, str] = {}
 
     @property
@@ -70,6 +83,22 @@ class Gate:
     def holders(self, slot: str) -> tuple[Lease, ...]:
         """Who holds leases for a slot."""
         return self.book.holders(slot)
+
+    def holders_on(self, slot: str, hostname: str) -> tuple[Lease, ...]:
+        """The same, of one host; empty: of all."""
+        return tuple(lease for lease in self.holders(slot) if hostname in ("", lease.hostname))
+
+    def holder(self, lease: Lease) -> Holder:
+        """Who holds a lease, for people."""
+        return Holder(
+            name=lease.slot,
+            hostname=lease.hostname,
+            uuid=lease.uuid,
+            pid=pid_of(lease, self.fleet),
+            token=lease.token,
+            since=lease.at,
+            responds=responds(lease, self.fleet),
+        )
 
     # what agents say --------------------------------------------------------------------------------------------
 
@@ -84,9 +113,7 @@ class Gate:
         known = self.open.get(request.rid)
         if known is not None:
             self._ask_again(known, request.asked)
-            if known.queued or known.for_a_person:
-                return [_held(known)]
-            return []
+            return [_held(known)]
         return self._decide(Question(request=request, since=now.wall, run=run), self._policies, now)
 
     def withdraw(self, rid: str, now: Now) -> list[GateOut]:
@@ -152,7 +179,7 @@ class Gate:
                 return []
             return [Note(self.book.change(evolve(known, run=lease.run, boot=lease.boot)))]
         if self.born and lease.epoch >= self.born:
-            return [Revoke(lease, "")]
+            return [Revoke(lease, "", self._freed.get(lease.token, ""))]
         if known is not None:  # given by another gate, which had numbers of its own
             number = self.book.renumber(lease.hostname, lease.token)
         return [Note(self.book.keep(evolve(lease, token=number), now.boot))]
@@ -181,10 +208,25 @@ class Gate:
         del self.open[rid]
         return [self._refuse(Decided(rid, denied="nobody answered in time"))]
 
-    def override(self, slot: str, hostname: str, now: Now) -> tuple[tuple[Lease, ...], list[GateOut]]:
-        """A person has seen to it that what holds a slot has ended: which leases that frees, and what follows."""
-        freed = tuple(lease for lease in self.holders(slot) if hostname in ("", lease.hostname))
-        return freed, self._end(freed, now)
+    def override(self, slot: str, hostname: str, by: str, now: Now) -> tuple[tuple[Lease, ...], list[GateOut]]:
+        """A person has seen to it that what holds a slot has ended: which leases that frees, and what follows. If
+        something runs on one after all, its host is told as soon as it is there."""
+        freed = self.holders_on(slot, hostname)
+        for lease in freed:
+            self._freed[lease.token] = f"{by} has freed it"
+            if len(self._freed) > REMEMBERED:
+                self._freed.popitem(last=False)
+        told = [Revoke(lease, "", self._freed[lease.token]) for lease in freed]
+        return freed, [*told, *self._end(freed, now)]
+
+    def explain(self, hostname: str) -> list[GateOut]:
+        """A host has been lost, or is back: who waits for it is told so."""
+        out: list[GateOut] = []
+        for rid, question in self.open.items():
+            if any(self.leases[token].hostname == hostname for token in question.waits_for):
+                self.open[rid] = self._explained(question)
+                out.append(_held(self.open[rid]))
+        return out
 
     def tick(self, now: Now) -> list[GateOut]:
         """Time has passed: what has run out is over."""
@@ -201,7 +243,7 @@ class Gate:
                 continue
             if note.lease.revoked:
                 self.book.change(evolve(known, revoked=""))
-                waiting = [rid for rid, q in self.open.items() if known.token in q.waits_for and not q.queued]
+                waiting = [rid for rid, q in self.open.items() if known.token in q.waits_for and q.displaces]
                 for rid in waiting:
                     del self.open[rid]
                     out.append(self._refuse(Decided(rid, denied=text)))
@@ -215,11 +257,11 @@ class Gate:
 
     def _decide(self, question: Question, policies: Sequence[Policy], now: Now) -> list[GateOut]:
         request = question.request
-        match decide(request, self.holders(request.slot), policies, self._fleet):
+        match decide(request, self.holders(request.slot), policies, self.fleet):
             case Deny(_, holder) if holder is not None and (request.standby or _earlier(holder, question)):
                 return self._queue(question, holder)
             case Deny(why, holder):
-                pid = 0 if holder is None else pid_of(holder, self._fleet)
+                pid = 0 if holder is None else pid_of(holder, self.fleet)
                 return [self._refuse(Decided(request.rid, denied=why, holder=holder, pid=pid))]
             case Ask(within, mode):
                 deadline = None if within is None else now.boot + within
@@ -239,10 +281,16 @@ class Gate:
 
     def _queue(self, question: Question, holder: Lease) -> list[GateOut]:
         """It waits for the holder's end."""
-        why = f"waits for the slot: {in_the_way(holder, self._fleet)}"
-        queued = evolve(question, waits_for=frozenset({holder.token}), deadline=None, queued=why)
+        queued = self._explained(evolve(question, waits_for=frozenset({holder.token}), deadline=None))
         self.open[question.request.rid] = queued
         return [_held(queued)]
+
+    def _explained(self, question: Question) -> Question:
+        """With why it waits: for the first whose host is not there, if there is one."""
+        leases = [self.leases[token] for token in sorted(question.waits_for)]
+        first = next((lease for lease in leases if not responds(lease, self.fleet)), leases[0])
+        head = "waits for an end" if question.displaces else "waits for the slot"
+        return evolve(question, waits=f"{head}: {in_the_way(first, self.fleet)}")
 
     def _displace(self, question: Question, leases: Sequence[Lease]) -> list[GateOut]:
         """The intent is put down, then they are stopped, and when all have ended it is decided anew."""
@@ -250,11 +298,12 @@ class Gate:
         own = [lease for lease in self.holders(request.slot) if lease.uuid == request.uuid and lease not in leases]
         waits = frozenset(lease.token for lease in (*leases, *own))
         fixed = evolve(request, mode="force")
-        self.open[request.rid] = evolve(question, request=fixed, waits_for=waits, deadline=None, queued="")
+        held = self._explained(evolve(question, request=fixed, waits_for=waits, deadline=None, displaces=True))
+        self.open[request.rid] = held
         by = str(request.caller)
         marked = [lease if lease.revoked else self.book.change(evolve(lease, revoked=by)) for lease in leases]
         notes: list[GateOut] = [Note(new) for new, old in zip(marked, leases, strict=True) if new is not old]
-        return [*notes, *(Revoke(lease, by) for lease in marked)]
+        return [*notes, *(Revoke(lease, by) for lease in marked), _held(held)]
 
     def _end(self, leases: Sequence[Lease], now: Now) -> list[GateOut]:
         """These are out no more."""
@@ -274,7 +323,7 @@ class Gate:
                 self.open[rid] = left
                 if not left.waits_for:
                     del self.open[rid]
-                    out += self._decide(evolve(left, queued=""), (), now)
+                    out += self._decide(evolve(left, waits="", displaces=False), (), now)
         return out
 
     def _refuse(self, decided: Decided) -> Decided:
@@ -325,6 +374,6 @@ def _earlier(holder: Lease, question: Question) -> bool:
 
 def _held(question: Question) -> Decided:
     request = question.request
-    if question.queued:
-        return Decided(request.rid, held=question.queued, queued=True)
+    if question.waits:
+        return Decided(request.rid, held=question.waits, queued=True)
     return Decided(request.rid, held=f"waits for a person to approve {request.slot} on {request.hostname}")

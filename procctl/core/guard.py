@@ -196,10 +196,10 @@ class Guard:
         kept: list[GuardOut] = [Keep(uuid, None)]
         return kept + self._give_back(LeaseExited(token=token, slot=hold.slot), now)
 
-    def over(self, uuid: str, token: int, now: Now) -> list[GuardOut]:
-        """The gate says that this lease is over: it has run out there, or was given to somebody else."""
+    def over(self, uuid: str, token: int, now: Now, why: str = "") -> list[GuardOut]:
+        """The gate says that this lease is over: it has run out there, or was given to somebody else. `why`: more."""
         hold = self.holds.get(uuid)
-        return [] if hold is None or hold.token != token else self._is_gone(uuid, hold, now)
+        return [] if hold is None or hold.token != token else self._is_gone(uuid, hold, now, why)
 
     def changed(self, process: Process) -> None:
         """It is in another phase: once it is being stopped, its lease is not prolonged."""
@@ -376,9 +376,11 @@ class Guard:
 
     # small things -------------------------------------------------------------------------------------------------
 
-    def _is_gone(self, uuid: str, hold: Hold, now: Now) -> list[GuardOut]:
+    def _is_gone(self, uuid: str, hold: Hold, now: Now, why: str = "") -> list[GuardOut]:
         until = now.boot + hold.grace if hold.until is None else min(hold.until, now.boot + hold.grace)
-        out = self._ends(uuid, evolve(hold, until=until), until, "its lease is over at the controller")
+        out = self._ends(
+            uuid, evolve(hold, until=until), until, f"its lease is over at the controller{why and f': {why}'}"
+        )
         return [*out, Keep(uuid, until, hold.ttl)]  # and should it be starting just now, `tick` says it again
 
     def _ends(self, uuid: str, hold: Hold, until: float, why: str) -> list[GuardOut]:

@@ -27,10 +27,12 @@ class Decided(Value):
 
 @frozen(eq=False, repr=False)
 class Revoke(Value):
-    """Have what runs on this lease stopped; its release will come. `by`: for whom; empty: since it is over."""
+    """Have what runs on this lease stopped; its release will come. `by`: for whom; empty: since it is over, and `why`
+    says more of that, or nothing."""
 
     lease: Lease
     by: str
+    why: str = ""
 
 
 @frozen(eq=False, repr=False)
@@ -69,7 +71,8 @@ class Question(Value):
         run: Which run of the agent asks.
         waits_for: Tokens to be released first; empty: it waits for a person.
         deadline: `Now.boot` after which a person's silence is a denial, or None.
-        queued: Why it waits for what is not asked to end, or empty.
+        waits: Why it waits, or empty.
+        displaces: Whether what it waits for was asked to end.
     """
 
     request: PermitRequest
@@ -77,7 +80,8 @@ class Question(Value):
     run: str = ""
     waits_for: frozenset[int] = frozenset()
     deadline: float | None = None
-    queued: str = ""
+    waits: str = ""
+    displaces: bool = False
 
     @property
     def for_a_person(self) -> bool:

@@ -20,9 +20,11 @@ __all__ = [
     "Detail",
     "Done",
     "Failure",
+    "Freed",
     "Grant",
     "Heard",
     "HeldForPerson",
+    "Holder",
     "HostInfo",
     "HostList",
     "Inbox",
@@ -227,6 +229,37 @@ class Inbox(Value):
 
 
 @frozen(kw_only=True, eq=False, repr=False)
+class Holder(Value):
+    """Who holds a slot.
+
+    Attributes:
+        name: The slot.
+        hostname: Where.
+        uuid: The process.
+        pid: Its program, as far as is known; else 0.
+        token: The number of its lease.
+        since: When that was given, seconds since the epoch.
+        responds: Whether its host is there.
+    """
+
+    name: str
+    hostname: str
+    uuid: str
+    pid: int = 0
+    token: int
+    since: Wall = 0.0
+    responds: bool = False
+
+
+@frozen(kw_only=True, eq=False, repr=False)
+class Freed(Value):
+    """Who held a slot, or holds it."""
+
+    kind: ClassVar[str] = "holders"
+    holders: tuple[Holder, ...] = ()
+
+
+@frozen(kw_only=True, eq=False, repr=False)
 class AgentInfo(Value):
     """An agent or a controller about itself.
 
@@ -322,5 +355,17 @@ class Failure(Value):
 
 
 AnyReply = (
-    Batch | Welcome | Heard | Grant | Refusal | HeldForPerson | Renewed | Inbox | AgentInfo | HostList | Done | Failure
+    Batch
+    | Welcome
+    | Heard
+    | Grant
+    | Refusal
+    | HeldForPerson
+    | Renewed
+    | Inbox
+    | Freed
+    | AgentInfo
+    | HostList
+    | Done
+    | Failure
 )

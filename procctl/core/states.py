@@ -159,6 +159,7 @@ TABLE: dict[Phase, dict[type[ev.Event], Cell]] = {
         ev.Granted: to(P.STARTING),
         ev.Denied: to(P.DENIED),
         ev.Lapsed: to(P.ASKING),
+        ev.Queued: to(P.ASKING),
         ev.Resumed: to(P.ASKING),
     },
     P.STARTING: {

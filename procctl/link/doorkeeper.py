@@ -12,7 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from ..abc import Caller, Pending
-from ..core.approval import PermitRequest
+from ..core.approval import PermitRequest, in_the_way
 from ..core.events import Now
 from ..core.gate import Decided, Gate, GateOut, Note, Revoke, Strike, Wake
 from ..core.leases import Inventory, Lease
@@ -24,6 +24,7 @@ from ..core.messages import (
     Deny,
     Done,
     Failure,
+    Freed,
     Grant,
     HeldForPerson,
     Inbox,
@@ -62,7 +63,8 @@ class Doorkeeper:
         gate: Decides.
         now: The present instant.
         later: Calls a function in so many seconds.
-        revoke: Has a holder stopped, on somebody's behalf; on nobody's, empty, where its lease is over.
+        revoke: Has a holder stopped, on somebody's behalf; on nobody's, empty, where its lease is over, and why that
+            is.
         notebook: Where leases are put down; None: nowhere.
     """
 
@@ -71,7 +73,7 @@ class Doorkeeper:
         gate: Gate,
         now: Callable[[], Now],
         later: Callable[[float, Callable[[], None]], None],
-        revoke: Callable[[Lease, str], None],
+        revoke: Callable[[Lease, str, str], None],
         notebook: Notebook | None = None,
     ) -> None:
         self.gate = gate
@@ -80,6 +82,7 @@ class Doorkeeper:
         self._revoke = revoke
         self._notebook = notebook
         self._waiting: dict[str, list[tuple[Pending, bool]]] = {}  # by question: who, and whether with patience
+        self._told: dict[str, str] = {}  # why each question waits, as it was told last
         self._todo: list[GateOut | Callable[[], None]] = []
         self._writing = False
         self._unstruck: list[Strike] = []
@@ -107,8 +110,14 @@ class Doorkeeper:
     def adopt(self, inventory: Inventory) -> None:
         """A host has (re)joined."""
         self.perform(self.gate.adopt(inventory, self._now()))
+        self._told = {rid: why for rid, why in self._told.items() if rid in self.gate.open}
         for lease, by in self.gate.revoking(inventory.hostname):
-            self._revoke(lease, by)
+            self._revoke(lease, by, "")
+
+    def explain(self, hostname: str) -> None:
+        """A host has been lost, or is back."""
+        if self.gate.open:
+            self.perform(self.gate.explain(hostname))
 
     @property
     def busy(self) -> bool:
@@ -167,8 +176,8 @@ class Doorkeeper:
             match out:
                 case Decided(rid):
                     self._tell(rid, out)
-                case Revoke(lease, by):
-                    self._revoke(lease, by)
+                case Revoke(lease, by, why):
+                    self._revoke(lease, by, why)
                 case Wake(rid, after):
                     self._later(after, partial(self._expire, rid))
                 case Note() | Strike():
@@ -202,10 +211,14 @@ class Doorkeeper:
         return pending
 
     def _tell(self, rid: str, decided: Decided) -> None:
+        """Who is patient is told that it still waits only where the reason is another one than it has heard."""
         waiting = self._waiting.pop(rid, [])
-        patient = [entry for entry in waiting if entry[1]] if decided.held else []
+        known = self._told.pop(rid, "")
+        patient = [entry for entry in waiting if entry[1]] if decided.held and decided.held == known else []
         if patient:
             self._waiting[rid] = patient
+        if decided.held:
+            self._told[rid] = decided.held
         reply = self._reply(decided)
         for entry in waiting:
             if entry not in patient:
@@ -231,15 +244,28 @@ class Doorkeeper:
     # people -------------------------------------------------------------------------------------------------------
 
     def _override(self, request: LeaseOverride, caller: Caller) -> Pending:
-        freed, outs = self.gate.override(request.slot, request.hostname, self._now())
-        if not freed:
+        held = self.gate.holders_on(request.slot, request.hostname)
+        if not held:
             where = f" on {request.hostname}" if request.hostname else ""
-            return Pending.of(Failure(code="no-such-target", message=f"nobody holds {request.slot}{where}"))
+            hint = "procctl ps shows what runs where"
+            return Pending.of(Failure(code="no-such-target", message=f"nobody holds {request.slot}{where}", hint=hint))
+        holders = tuple(map(self.gate.holder, held))
+        there = [one for one in holders if one.responds]
+        if request.dry:
+            return Pending.of(Freed(holders=holders))
+        if there and not request.force:
+            host = there[0].hostname
+            text = f"{in_the_way(held[holders.index(there[0])], self.gate.fleet)}, and {host} responds"
+            hint = f"procctl stop {host}/{request.slot} ends it and frees the slot"
+            return Pending.of(Failure(code="still-running", message=text, hint=hint))
+        freed, outs = self.gate.override(request.slot, request.hostname, str(caller), self._now())
         for lease in freed:
             logger.warning(
                 "%s says that %s on %s has ended: lease %d is free", caller, lease.slot, lease.hostname, lease.token
             )
-        return self._done(outs)
+        pending = Pending()
+        self.perform([*outs, lambda: pending.settle(Freed(holders=holders))])
+        return pending
 
     def _inbox(self) -> tuple[Approval, ...]:
         now = self._now()

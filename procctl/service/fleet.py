@@ -400,19 +400,29 @@ class Fleet:
         """No to one of them."""
         await self.request(m.Deny(approval=approval, reason=reason))
 
-    async def free(self, slot: str, hostname: str = "") -> None:
+    async def free(self, slot: str, hostname: str = "", *, force: bool = False) -> tuple[m.Holder, ...]:
         """Say that what holds a slot has ended, on one's own word: it is free for others at once, and that is logged.
 
-        For a slot whose holder's host is lost for good. If the program runs after all, there are two from now on.
+        For a slot whose holder's host is lost for good. If the program runs after all, there are two from now on, until
+        that host is heard and ends it.
 
         Args:
             slot: The name.
             hostname: Of its holder; empty: wherever.
+            force: Although its host is there; what runs is ended then, and asks anew.
+
+        Returns:
+            Who held it.
 
         Raises:
             NoSuchTarget: Nobody holds it there.
+            Refused: Its host is there (code ``still-running``): `stop` ends it and frees the slot.
         """
-        await self.request(m.LeaseOverride(slot=slot, hostname=hostname))
+        return (await self.request(m.LeaseOverride(slot=slot, hostname=hostname, force=force))).holders
+
+    async def holders(self, slot: str, hostname: str = "") -> tuple[m.Holder, ...]:
+        """Who holds a slot, in the order in which they got it. Raises NoSuchTarget where nobody does."""
+        return (await self.request(m.LeaseOverride(slot=slot, hostname=hostname, dry=True))).holders
 
     async def hosts(self, hostname: str = "") -> tuple[m.HostInfo, ...]:
         """The agents that are known, in the order of their joining; an agent knows itself."""

@@ -49,7 +49,20 @@ _remember: Callable[[Memo, str], None] = Memo.__dict__["text"].__set__  # the cl
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 _TIMES = 8192
 """Times whose texts are remembered: what is asked for again and again is mostly as it was."""
-_SHOWN_WHOLE = (Why, Usage, ExitRecord, Item, m.Approval, m.Inbox, m.AgentInfo, m.HostInfo, m.HostList, m.Snapshot)
+_SHOWN_WHOLE = (
+    Why,
+    Usage,
+    ExitRecord,
+    Item,
+    m.Approval,
+    m.Inbox,
+    m.AgentInfo,
+    m.HostInfo,
+    m.HostList,
+    m.Holder,
+    m.Freed,
+    m.Snapshot,
+)
 """Their fields are all on the wire, defaults too: people and programs read them there. Parts before wholes."""
 
 

@@ -1,6 +1,7 @@
 """A fleet by hand: tokens, a controller, agents that join it, hosts."""
 
 import os
+import re
 import signal
 
 import pytest
@@ -78,7 +79,10 @@ def test_a_fleet_by_hand(cli, home):
             north.until("agent north listens on")
             cli("--url", local, "add", "web", "--host", "north", "--", "sleep", "1000")
             assert "nobody holds x" in cli("--url", local, "free", "x", code=4).stderr
-            cli("--url", local, "free", "web", "--host", "north")
+            assert "would free web of north (pid " in cli("--url", local, "--dry-run", "free", "web").stderr
+            refused = cli("--url", local, "free", "north/web", code=1).stderr
+            assert re.search(r"web runs on north \(pid \d+\) since .*, and north responds\n  procctl stop", refused)
+            assert "freed web of north (pid " in cli("--url", local, "free", "web", "--host", "north", "--force").stderr
             assert "denies it" in cli("--url", local, "add", "no", "--", "true", code=6).stderr
             (host,) = cli.json("--url", local, "hosts")["items"]
             assert (host["name"], host["identity"], host["roles"]) == ("north", "token:north", ["agent"])

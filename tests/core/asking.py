@@ -49,6 +49,11 @@ def told(outs):
     return [out for out in outs if not isinstance(out, Note | Strike)]
 
 
+def final(outs):
+    """Without what says that somebody waits."""
+    return [out for out in outs if not (isinstance(out, Decided) and out.queued)]
+
+
 def gate(*policies, token=0, **more):
     return Told(policies, Registry(), token, **more)
 

@@ -36,7 +36,10 @@ def decided(mode="one", held=(), *policies, **more):
 
 def in_the_way(holder):
     """The denial because of that lease."""
-    return Deny(f"web runs on {holder.hostname} since 1970-01-01T00:00:00Z", holder)
+    host = holder.hostname
+    way = f"make sure that nothing runs there, then procctl free web --host {host}"
+    lost = f"{host} is not heard: if it is lost for good, {way}"
+    return Deny(f"web runs on {host} since 1970-01-01T00:00:00Z; {lost}", holder)
 
 
 # modes ------------------------------------------------------------------------------------------------------------

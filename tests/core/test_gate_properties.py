@@ -66,7 +66,8 @@ class Admission(RuleBasedStateMachine):
                         self.last = out.lease.token
                         self.running[out.lease.token] = out.lease
                 case Decided(rid):
-                    assert self.gate.open[rid].for_a_person
+                    waiting = self.gate.open[rid]
+                    assert waiting.for_a_person or (out.queued and waiting.displaces)
                 case Revoke(lease):
                     self.revoked.add(lease.token)
                     assert lease.token in self.running or lease.token in self.ended

@@ -10,7 +10,7 @@ from procctl.core.leases import Inventory
 from procctl.core.registry import Registry
 from procctl.core.terms import Terms
 
-from .asking import lease, question
+from .asking import final, lease, question
 from .making import at
 
 TERMS = Terms(ttl=30.0)
@@ -54,10 +54,11 @@ def test_what_has_ended_is_struck_out_before_the_next_is_put_down():
 def test_the_intent_to_displace_is_put_down_before_anybody_is_stopped():
     g = gate()
     held(g)
-    note, revoke = g.permit(question("r2", mode="force", hostname="b"), at())
+    note, revoke = final(g.permit(question("r2", mode="force", hostname="b"), at()))
     assert ("ann", 1) == (note.lease.revoked, note.lease.token)
     assert Revoke(note.lease, "ann") == revoke
-    assert [Revoke(note.lease, "ann")] == g.permit(question("r3", mode="force", hostname="c"), at())  # put down already
+    again = final(g.permit(question("r3", mode="force", hostname="c"), at()))
+    assert [Revoke(note.lease, "ann")] == again  # put down already
 
 
 def test_a_grant_says_until_when_and_quotes_the_question():
@@ -133,7 +134,8 @@ def test_one_that_stands_by_waits_and_is_told_for_whom():
     g = gate()
     held(g)
     [waits] = g.permit(question("r2", hostname="b", standby=True), at())
-    assert (True, "waits for the slot: web runs on a since 1970-01-01T00:16:40Z") == (waits.queued, waits.held)
+    why = "web runs on a since 1970-01-01T00:16:40Z; a is not heard, and the lease runs out by itself"
+    assert (True, f"waits for the slot: {why}") == (waits.queued, waits.held)
     assert {"r2": 2} == {out.rid: out.lease.token for out in g.release(1, at()) if isinstance(out, Decided)}
 
 
@@ -183,9 +185,18 @@ def test_a_person_may_say_that_it_has_ended():
     g = gate()
     given = held(g, level="strict")
     g.permit(question("r2", hostname="b", standby=True), at())
-    freed, outs = g.override("web", "a", at())
-    assert ((given,), ["Strike", "Note", "Decided"]) == (freed, kinds(outs))
-    assert (((), [])) == g.override("web", "elsewhere", at())
+    freed, outs = g.override("web", "a", "ann", at())
+    assert ((given,), ["Revoke", "Strike", "Note", "Decided"]) == (freed, kinds(outs))
+    assert ("", "ann has freed it") == (outs[0].by, outs[0].why)
+    assert (((), [])) == g.override("web", "elsewhere", "ann", at())
+
+
+def test_who_comes_back_with_what_was_freed_is_told_by_whom():
+    g = gate(epoch=7, born=7)
+    given = held(g, level="strict")
+    g.override("web", "a", "ann", at())
+    [revoke] = g.adopt(inventory(run="e1", leases=[given]), at())
+    assert (1, "", "ann has freed it") == (revoke.lease.token, revoke.by, revoke.why)
 
 
 # what cannot be put down --------------------------------------------------------------------------------------------
@@ -203,7 +214,7 @@ def test_what_cannot_be_put_down_is_not_given():
 def test_who_cannot_be_marked_is_not_displaced():
     g = gate()
     held(g)
-    note, _ = g.permit(question("r2", mode="force", hostname="b"), at())
+    note, _ = final(g.permit(question("r2", mode="force", hostname="b"), at()))
     [decided] = g.unwritten([note], "disk is full", at())
     assert ("r2", "", {}) == (decided.rid, g.leases[1].revoked, g.open)
 
@@ -234,7 +245,7 @@ def test_after_a_restart_every_lease_lasts_a_whole_time_again():
 def test_after_a_restart_who_was_to_be_stopped_still_is():
     g = gate()
     held(g)
-    note, _ = g.permit(question("r2", mode="force", hostname="b"), at())
+    note, _ = final(g.permit(question("r2", mode="force", hostname="b"), at()))
     anew = gate(token=1, born=7)
     anew.book.load([note.lease], at().boot)
     assert ((note.lease, "ann"),) == anew.revoking("a")

@@ -224,13 +224,14 @@ class Agent:
 
     def take(self, call: Call) -> None:
         """A message of the controller's."""
-        assert isinstance(call.request, LeaseRevoke)
-        uuid, token = call.request.uuid, call.request.token
+        revoke = call.request
+        assert isinstance(revoke, LeaseRevoke)
+        uuid, token = revoke.uuid, revoke.token
         process = self.host.processes.get(uuid)
         if process is None or process.token != token:
             self._guarded(lambda: self._sweep.begin(uuid, token))
-        elif call.request.over:
-            self._guarded(lambda: self.asking.over(uuid, token))
+        elif revoke.over:
+            self._guarded(lambda: self.asking.over(uuid, token, revoke.why))
         else:
             self._guarded(lambda: self.feed(uuid, ev.StopAsked("", "gate", None, True)))
 

@@ -142,11 +142,11 @@ class Life:
         """Whether this is the last session of its host: one that came before it was ended by it."""
         return self.alive and self._sessions.get(session.host) is session
 
-    def _revoke(self, lease: Lease, by: str) -> None:
+    def _revoke(self, lease: Lease, by: str, why: str) -> None:
         entry = self._links.get(lease.hostname)
         if entry is not None and entry[2] == entry[0].session:
             wire, agent, _ = entry
-            wire.down(Call(request=LeaseRevoke(token=lease.token, uuid=lease.uuid, over=not by)), agent.take)
+            wire.down(Call(request=LeaseRevoke(token=lease.token, uuid=lease.uuid, over=not by, why=why)), agent.take)
 
     def heard(self, host: str, beat: Heartbeat) -> None:
         """Nothing is made of it."""
