@@ -61,7 +61,7 @@ from ..core.specs import ProcessSpec
 from ..core.states import Phase, State
 from ..core.value import evolve
 from ..core.watchdog import seen
-from ..errors import Refused
+from ..errors import NoSuchTarget
 from ..service.timeline import Timeline
 from .adopting import described
 from .bodies.itself import Bearer, Itself, is_there, uuid_of
@@ -300,9 +300,9 @@ class AgentService:
                 yield cast("AsyncIterator[StreamItem]", events)
 
     def _logs(self, request: Logs) -> Reader:
-        if not self.host.select(request) and not request.everything:
-            wanted = request.name or request.uuid or request.group or request.hostname
-            raise Refused("no-such-target", f"no process {wanted!r} on {self.name}", "procctl ps shows what there is")
+        if not self.host.select(request):
+            for miss in self.host.missing(request):
+                raise NoSuchTarget(miss.code, miss.message, miss.hint)
 
         def selected() -> Iterable[tuple[Process, Output]]:
             return [(p, self.hands.outputs[p.uuid]) for p in self.host.select(request)]

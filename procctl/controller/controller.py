@@ -249,7 +249,8 @@ class Controller(Fleet):
             return Pending.of(forbidden)
         match call.request:
             case Status(stats=False, detail=False) as request if call.until == "settled":
-                return Pending.of(Batch(items=tuple(self.registry.select(request))))
+                items = self.registry.select(request)
+                return Pending.of(Batch(items=tuple(items), misses=() if items else self.registry.missing(request)))
             case (
                 Status()
                 | Add()

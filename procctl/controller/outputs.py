@@ -70,9 +70,14 @@ class Outputs:
         return [link.session.stream(evolve(request, hostname=link.host), onward) for link in links]
 
     def _check(self, request: Logs) -> None:
-        if not self.matching(request):
-            wanted = request.name or request.uuid or request.group or request.hostname or "any process"
-            raise NoSuchTarget("no-such-target", f"no process {wanted!r} on any host", "procctl ps shows what there is")
+        if self.matching(request):
+            return
+        for miss in self._registry.missing(request):
+            raise NoSuchTarget(miss.code, miss.message, miss.hint)
+        if request.everything:
+            raise NoSuchTarget(
+                "no-such-target", "there is no process on any host", "procctl hosts shows who has joined"
+            )
 
     def matching(self, request: Logs) -> list[str]:
         """The hosts that have processes which a request names."""

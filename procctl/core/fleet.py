@@ -11,8 +11,8 @@ from typing import TypeVar
 from attrs import define, field, frozen
 
 from .host import HostRequest
-from .matching import did_you_mean
 from .messages import Add, Adopt, AnyReply, Batch, ChildAnswer, Detail, Failure, Miss, Status, Until
+from .missing import no_host, shown
 from .records import Item
 from .registry import Registry
 from .value import Value, evolve
@@ -20,6 +20,7 @@ from .value import Value, evolve
 __all__ = ["FleetOut", "Forward", "Merged", "Router"]
 
 R = TypeVar("R", bound=HostRequest)
+_HEARD = "procctl hosts shows when it was heard last"
 
 
 @frozen(eq=False, repr=False)
@@ -77,7 +78,7 @@ class Router:
             return [Merged(key, Failure(code="needs-all", message=text, hint=hint))]
         items = self._registry.select(request)
         if not items:
-            return [Merged(key, Batch(misses=tuple(self._missing(request))))]
+            return [Merged(key, Batch(misses=self._registry.missing(request)))]
         hosts = {item.hostname: self._registry.hosts[item.hostname] for item in items}
         op = _Open(request, {name for name, host in hosts.items() if host.lost is None}, len(hosts))
         self._open[key] = op
@@ -103,9 +104,11 @@ class Router:
                 self._silent(op, hostname)  # it was lost in the middle: what is known of it is shown all the same
             case Failure():
                 op.failures.append(reply)
-                op.misses.append(Miss(target=f"{hostname}/*", code=reply.code, message=reply.message, hint=reply.hint))
+                target = _target(op.request, hostname)
+                op.misses.append(Miss(target=target, code=reply.code, message=reply.message, hint=reply.hint))
             case _:
-                op.misses.append(Miss(target=f"{hostname}/*", code="bad-reply", message=f"answered {reply.kind}"))
+                target = _target(op.request, hostname)
+                op.misses.append(Miss(target=target, code="bad-reply", message=f"answered {reply.kind}"))
         return [] if op.left else [self._merged(key, op)]
 
     def forget(self, key: str) -> None:
@@ -117,7 +120,9 @@ class Router:
         op = self._open.get(key)
         if op is None:
             return []
-        op.misses += [Miss(target=f"{h}/*", code="timeout", message=f"{h} has not answered") for h in sorted(op.left)]
+        for host in sorted(op.left):
+            target = _target(op.request, host)
+            op.misses.append(Miss(target=target, code="timeout", message=f"{host} has not answered", hint=_HEARD))
         return [self._merged(key, op)]
 
     def _merged(self, key: str, op: _Open) -> Merged:
@@ -139,11 +144,13 @@ class Router:
         hosts = self._registry.match(request.hostname)
         present = [host for host in hosts if host.lost is None]
         if not present:
-            known = [host.name for host in self._registry.hosts.values()]
-            wanted = request.hostname or "any"
-            hint = did_you_mean(wanted, known) or (f"there are {', '.join(known)}" if known else "")
-            text = f"no host {wanted!r} is there" if request.hostname else "no host has joined"
-            return [Merged(key, Failure(code="no-such-target", message=text, hint=hint))]
+            text, hint = no_host(request.hostname, list(self._registry.hosts))
+            if not request.hostname:
+                text, hint = "no host has joined", "procctl agent --join URL, on another machine or on this one"
+            elif hosts:
+                text = f"{request.hostname} does not respond"
+                hint = "procctl hosts shows when it was heard last"
+            return [Merged(key, Failure(code="peer-gone" if hosts else "no-such-target", message=text, hint=hint))]
         chosen = {host.name for host in present}
         if self._registry.owner(request.uuid) not in {"", *chosen}:
             text = f"a process with the uuid {request.uuid} exists already at $.uuid"
@@ -160,20 +167,15 @@ class Router:
     def _silent(self, op: _Open, name: str) -> None:
         if isinstance(op.request, Status) and name in self._registry.hosts:
             op.items += self._registry.select(_narrow(op.request, name))
-        op.misses.append(Miss(target=f"{name}/*", code="peer-gone", message=f"{name} does not respond"))
+        target = _target(op.request, name)
+        op.misses.append(Miss(target=target, code="peer-gone", message=f"{name} does not respond", hint=_HEARD))
 
-    def _missing(self, request: HostRequest) -> list[Miss]:
-        assert not isinstance(request, Add | Adopt)
-        wanted = request.name or request.uuid or (f"group:{request.group}" if request.group else "")
-        if not wanted:
-            return []
-        hint = did_you_mean(wanted, self._registry.names()) or "procctl ps shows what there is"
-        text = (
-            f"no process {wanted!r} on any host"
-            if not request.hostname
-            else f"no process {wanted!r} on {request.hostname}"
-        )
-        return [Miss(target=wanted, code="no-such-target", message=text, hint=hint)]
+
+def _target(request: HostRequest, hostname: str) -> str:
+    """What of it is meant on one host."""
+    if isinstance(request, Add | Adopt):
+        return f"{hostname}/{request.spec.name}"
+    return shown(_narrow(request, hostname))
 
 
 def _narrow(request: R, hostname: str) -> R:

@@ -16,7 +16,7 @@ from attrs import frozen
 from . import events as ev
 from .check import problems, signal_name
 from .gather import Answer, Gathers
-from .matching import did_you_mean, is_pattern, match_host, select
+from .matching import is_pattern, match_host, select
 from .messages import (
     Add,
     Adopt,
@@ -36,6 +36,7 @@ from .messages import (
     Target,
     Until,
 )
+from .missing import missing
 from .needs import Needs
 from .process import Process, step
 from .records import Ident, Item
@@ -121,7 +122,7 @@ class Host:
         if refusal is not None:
             return [Answer(key, refusal)]
         targets = self.select(request)
-        misses = self._missing(request) if not targets else []
+        misses = self.missing(request) if not targets else []
         match request:
             case Status():
                 if request.detail:
@@ -242,14 +243,11 @@ class Host:
             return Failure(code="bad-request", message=f"expected seconds, got {request.grace} at $.grace")
         return None
 
-    def _missing(self, target: Target) -> list[Miss]:
+    def missing(self, target: Target) -> list[Miss]:
         """What to say when nothing matches; nothing at all if nothing in particular was meant."""
-        if not (target.name or target.uuid or target.group):
-            return []
-        wanted = target.name or target.uuid or f"group:{target.group}"
-        known = dict.fromkeys(name for p in self.processes.values() for name in (p.spec.name, p.name))
-        hint = did_you_mean(wanted, known) or "procctl ps shows what there is"
-        return [Miss(target=wanted, code="no-such-target", message=f"no process {wanted!r} on {self.name}", hint=hint)]
+        here = (self.name,)
+        known = {name: here for p in self.processes.values() for name in (p.spec.name, p.name)}
+        return missing(target, here, known, lambda: {p.spec.group for p in self.processes.values()} - {""}, self.name)
 
     def _command(
         self,
@@ -402,7 +400,12 @@ class Host:
         for name in sorted(slots):
             if name in self._names:
                 message = f"a process {name!r} exists already on {self.name}"
-                return Failure(code="exists", message=message, hint=f"procctl delete {name}, or choose another name")
+                at = (
+                    f"{request.hostname}/" if request.hostname else ""
+                )  # of the same name there may be others elsewhere
+                return Failure(
+                    code="exists", message=message, hint=f"procctl delete {at}{name}, or choose another name"
+                )
         circle = self._needs.circle(spec, slots) if spec.depends_on else ()
         if circle:
             message = f"a circle of dependencies: {' -> '.join(circle)} at $.spec.depends_on"

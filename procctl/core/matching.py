@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Protocol, TypeVar
 
-__all__ = ["did_you_mean", "is_pattern", "match_host", "match_name", "select", "uuid_matches"]
+__all__ = ["closest", "did_you_mean", "is_pattern", "match_host", "match_name", "select", "uuid_matches"]
 
 _ONE, _STAR, _DEEP = "?", "*", "**"
 
@@ -138,7 +138,13 @@ def select(target: _Target, things: Iterable[T], facts: Callable[[T], tuple[str,
     ]
 
 
+def closest(wrong: str, known: Iterable[str]) -> str:
+    """What may have been meant, or nothing."""
+    close = get_close_matches(wrong, list(known), n=1, cutoff=0.5)
+    return close[0] if close else ""
+
+
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """``did you mean 'web'?`` or nothing."""
-    close = get_close_matches(wrong, list(known), n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else ""
+    close = closest(wrong, known)
+    return f"did you mean {close!r}?" if close else ""

@@ -16,11 +16,13 @@ from .messages import (
     Failure,
     Heartbeat,
     HostInfo,
+    Miss,
     Registered,
     Removed,
     StateChanged,
     Target,
 )
+from .missing import missing
 from .records import Item, Why
 from .states import State
 from .value import Value, evolve
@@ -86,9 +88,12 @@ class Registry:
         """The host that has the process of this uuid; empty: nobody has it."""
         return self._by_uuid.get(uuid, "")
 
-    def names(self) -> list[str]:
-        """Names of slots and of declarations, for hints."""
-        return list(self._by_name)
+    def missing(self, target: Target) -> tuple[Miss, ...]:
+        """What to say when nothing matches."""
+        return tuple(missing(target, list(self.hosts), self._by_name, self._groups))
+
+    def _groups(self) -> set[str]:
+        return {item.group for host in self.hosts.values() for item in host.items.values()} - {""}
 
     def match(self, pattern: str) -> list[HostRecord]:
         """The hosts that match a pattern; empty means all."""

@@ -88,7 +88,31 @@ def test_a_fleet_by_hand(cli, home):
             assert (host["name"], host["identity"], host["roles"]) == ("north", "token:north", ["agent"])
             assert (host["state"], host["processes"], host["running"]) == ("joined", 2, 1)
             assert "north" in cli("--url", local, "hosts", "n*").stdout
-            assert "no host 'x' is known" in cli("--url", local, "hosts", "x").stderr
+            for verb in (
+                "stop",
+                "start",
+                "kill",
+                "restart",
+                "delete",
+                "reopen",
+                "detach",
+                "ps",
+                "status",
+                "show",
+                "why",
+            ):
+                told = cli("--url", local, verb, "noth/*", code=4).stderr
+                assert "no host 'noth' is there\n  did you mean 'north/*'?" in told, verb
+            for words in (("signal", "TERM"), ("wait",), ("logs",)):
+                told = cli("--url", local, *words, "noth/web", code=4).stderr
+                assert "no host 'noth' is there\n  did you mean 'north/web'?" in told, words
+            assert "no host 'x' is there\n  there is north" in cli("--url", local, "hosts", "x", code=4).stderr
+            assert "did you mean 'north/web'?" in cli("--url", local, "stop", "north/wep", code=4).stderr
+            assert (
+                "procctl delete north/web"
+                in cli("--url", local, "add", "web", "--host", "north", "--", "true", code=1).stderr
+            )
+            assert "8 or more" in cli("--url", local, "stop", "uuid:123", code=4).stderr
             assert "controller controller, procctl" in cli("--url", local, "status", "--agent").stdout
             ann = ("--url", net, "--token-file", f"{home}/ann.token")
             assert "web" in cli(*ann, "ps").stdout

@@ -42,8 +42,13 @@ def batch(outs, key="k"):
     return merged.reply
 
 
-def silent(host):
-    return Miss(target=f"{host}/*", code="peer-gone", message=f"{host} does not respond")
+JOIN = "procctl agent --join URL, on another machine or on this one"
+HEARD = "procctl hosts shows when it was heard last"
+
+
+def silent(target):
+    host = target.partition("/")[0]
+    return Miss(target=target, code="peer-gone", message=f"{host} does not respond", hint=HEARD)
 
 
 # forwarding -------------------------------------------------------------------------------------------------------
@@ -90,29 +95,50 @@ def test_a_host_that_speaks_of_another_that_is_unknown_does_no_harm():
 
 
 @pytest.mark.parametrize(
-    ("request_", "missed"),
+    ("request_", "target", "text", "hint"),
     [
-        (Stop(name="wbe"), Miss(target="wbe", code="no-such-target", message="no process 'wbe' on any host")),
+        (Stop(name="wbe"), "wbe", "no process 'wbe' on any host", "did you mean 'web'?"),
+        (Stop(name="wbe", hostname="a"), "a/wbe", "no process 'wbe' on a", "did you mean 'a/web'?"),
+        (Stop(name="ap", hostname="a"), "a/ap", "no process 'ap' on a", "procctl ps shows what there is"),
+        (Stop(name="api", hostname="a"), "a/api", "no process 'api' on a", "api is on b"),
+        (Stop(name="web", hostname="aa"), "aa/web", "no host 'aa' is there", "did you mean 'a/web'?"),
+        (Status(hostname="zz"), "zz/*", "no host 'zz' is there", "there are a, b"),
+        (Stop(hostname="z*"), "z*/*", "no host 'z*' is there", "there are a, b"),
+        (Stop(hostname="zz", group="x"), "zz/group:x", "no host 'zz' is there", "there are a, b"),
         (
-            Stop(name="wbe", hostname="a"),
-            Miss(target="wbe", code="no-such-target", message="no process 'wbe' on a"),
+            Stop(uuid="123"),
+            "uuid:123",
+            "no process '123' on any host",
+            "a uuid is meant by 8 or more of its characters",
         ),
+        (Stop(uuid="12345678"), "uuid:12345678", "no process '12345678' on any host", "procctl ps shows what there is"),
     ],
 )
-def test_what_no_host_has_is_a_miss_with_a_hint(request_, missed):
+def test_what_no_host_has_is_a_miss_with_a_hint(request_, target, text, hint):
     [miss] = batch(two().request("k", request_, "settled")).misses
-    assert (missed.message, "did you mean 'web'?") == (miss.message, miss.hint)
-    assert (miss.target, miss.code) == ("wbe", "no-such-target")
+    assert (target, "no-such-target", text, hint) == (miss.target, miss.code, miss.message, miss.hint)
 
 
-@pytest.mark.parametrize(("request_", "target"), [(Stop(group="x"), "group:x"), (Stop(uuid="12345678"), "12345678")])
+def test_where_many_hosts_are_known_some_are_told():
+    made = router(**{f"h{i}": [] for i in range(8)})
+    [miss] = batch(made.request("k", Stop(hostname="zz"), "settled")).misses
+    assert "there are h0, h1, h2, h3, h4 and 3 more" == miss.hint
+    [miss] = batch(router(a=[]).request("k", Stop(hostname="zz"), "settled")).misses
+    assert "there is a" == miss.hint
+    [miss] = batch(router().request("k", Stop(hostname="zz"), "settled")).misses
+    assert "procctl hosts shows those that are known" == miss.hint
+
+
+@pytest.mark.parametrize(
+    ("request_", "target"), [(Stop(group="x"), "group:x"), (Stop(uuid="12345678"), "uuid:12345678")]
+)
 def test_groups_and_uuids_that_nobody_has_are_misses(request_, target):
     assert [target] == [miss.target for miss in batch(two().request("k", request_, "settled")).misses]
 
 
 def test_nothing_in_particular_and_nothing_there_is_an_empty_answer():
     assert Batch() == batch(router(a=[]).request("k", Status(), "settled"))
-    assert Batch() == batch(two().request("k", Stop(hostname="z"), "settled"))
+    assert Batch() == batch(router(a=[]).request("k", Stop(hostname="a"), "settled"))
 
 
 # merging ----------------------------------------------------------------------------------------------------------
@@ -147,7 +173,7 @@ def test_a_host_that_refuses_is_a_miss_of_the_whole():
     made.request("k", Stop(name="web"), "settled")
     made.replied("k", "a", Failure(code="busy", message="too much", hint="wait"))
     merged = batch(made.replied("k", "b", Batch(items=(up("web.1", hostname="b"),))))
-    assert (Miss(target="a/*", code="busy", message="too much", hint="wait"),) == merged.misses
+    assert (Miss(target="a/web", code="busy", message="too much", hint="wait"),) == merged.misses
     assert [item.hostname for item in merged.items] == ["b"]
 
 
@@ -163,14 +189,14 @@ def test_the_refusal_of_one_host_is_not_the_answer_of_two():
     made.request("k", Stop(name="web"), "settled")
     made.replied("k", "a", Failure(code="busy", message="too much"))
     merged = batch(made.replied("k", "b", Batch()))
-    assert [miss.target for miss in merged.misses] == ["a/*"]
+    assert [miss.target for miss in merged.misses] == ["a/web"]
 
 
 def test_an_answer_of_the_wrong_kind_is_a_miss():
     made = two()
     made.request("k", Stop(name="api"), "settled")
     [miss] = batch(made.replied("k", "b", Done())).misses
-    assert (miss.target, miss.code, miss.message) == ("b/*", "bad-reply", "answered done")
+    assert (miss.target, miss.code, miss.message) == ("b/api", "bad-reply", "answered done")
 
 
 @pytest.mark.parametrize(("key", "host"), [("k", "c"), ("other", "a")])
@@ -201,7 +227,7 @@ def test_a_deadline_answers_with_what_there_is():
     made.request("k", Stop(name="web"), "settled")
     made.replied("k", "b", Batch(items=(up("web.1", hostname="b"),)))
     merged = batch(made.expire("k"))
-    assert (Miss(target="a/*", code="timeout", message="a has not answered"),) == merged.misses
+    assert (Miss(target="a/web", code="timeout", message="a has not answered", hint=HEARD),) == merged.misses
     assert [item.hostname for item in merged.items] == ["b"]
     assert made.replied("k", "a", Batch()) == []
 
@@ -213,17 +239,17 @@ def test_a_silent_host_is_a_miss_and_not_asked():
     made = two("a")
     assert [o.hostname for o in made.request("k", Stop(name="web"), "settled")] == ["b"]
     merged = batch(made.replied("k", "b", Batch(items=(up("web.1", hostname="b"),))))
-    assert ((silent("a"),), ["b"]) == (merged.misses, [item.hostname for item in merged.items])
+    assert ((silent("a/web"),), ["b"]) == (merged.misses, [item.hostname for item in merged.items])
 
 
 def test_where_all_are_silent_the_answer_is_there_at_once():
-    assert Batch(misses=(silent("a"),)) == batch(two("a").request("k", Stop(hostname="a"), "settled"))
+    assert Batch(misses=(silent("a/*"),)) == batch(two("a").request("k", Stop(hostname="a"), "settled"))
 
 
 def test_what_a_silent_host_had_is_shown():
     merged = batch(two("a").request("k", Status(hostname="a"), "settled"))
     assert [(item.hostname, item.detail) for item in merged.items] == [("a", "agent-lost")]
-    assert (silent("a"),) == merged.misses
+    assert (silent("a/*"),) == merged.misses
 
 
 def test_what_a_host_had_is_shown_when_it_is_lost_before_it_answers():
@@ -232,7 +258,7 @@ def test_what_a_host_had_is_shown_when_it_is_lost_before_it_answers():
     made.replied("k", "b", Batch(items=(up("web.1", hostname="b"),)))
     merged = batch(made.replied("k", "a", Failure(code="peer-gone", message="gone")))
     assert ["a", "b"] == [item.hostname for item in merged.items]
-    assert (silent("a"),) == merged.misses
+    assert (silent("a/web"),) == merged.misses
 
 
 # adding -----------------------------------------------------------------------------------------------------------
@@ -275,7 +301,7 @@ def test_an_add_for_nobody_says_who_is_there():
 
 def test_an_add_where_no_host_has_joined():
     failure = batch(router().request("k", Add(spec=spec()), "settled"))
-    assert failure == Failure(code="no-such-target", message="no host has joined")
+    assert failure == Failure(code="no-such-target", message="no host has joined", hint=JOIN)
 
 
 def test_an_add_for_a_host_unlike_any_says_which_there_are():

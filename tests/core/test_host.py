@@ -137,7 +137,7 @@ def test_no_process_at_all_is_an_empty_status():
 
 @pytest.mark.parametrize(
     ("request_", "target"),
-    [(Status(name="wbe"), "wbe"), (Stop(group="back"), "group:back"), (Start(uuid="12345678"), "12345678")],
+    [(Status(name="wbe"), "wbe"), (Stop(group="back"), "group:back"), (Start(uuid="12345678"), "uuid:12345678")],
 )
 def test_a_target_that_matches_nothing_is_a_miss(request_, target):
     batch = reply(ask(host(*THREE), request_))
@@ -158,8 +158,9 @@ def test_a_miss_says_what_may_have_been_meant(wrong, hint):
     assert (Miss(target=wrong, code="no-such-target", message=message, hint=hint),) == batch.misses
 
 
-def test_a_host_that_is_not_meant_has_nothing_to_say():
-    assert Batch() == reply(ask(host(*THREE), Status(hostname="b.example.com")))
+def test_a_host_that_is_not_meant_says_who_it_is():
+    [miss] = reply(ask(host(*THREE), Status(hostname="zz"))).misses
+    assert ("zz/*", "no host 'zz' is there", f"there is {HERE}") == (miss.target, miss.message, miss.hint)
 
 
 # commands ---------------------------------------------------------------------------------------------------------

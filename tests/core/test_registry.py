@@ -207,9 +207,9 @@ def test_hosts_match_by_pattern():
 
 def test_slots_are_known_by_both_of_their_names():
     made = registry(a=[up("web.1"), up("web.2"), up("api"), up("python3.x")])
-    assert sorted(made.names()) == ["api", "python3.x", "web", "web.1", "web.2"]
+    assert sorted(made._by_name) == ["api", "python3.x", "web", "web.1", "web.2"]
     told(made, "a", beat(2, gone=("a-web.1", "a-api")))
-    assert sorted(made.names()) == ["python3.x", "web", "web.2"]
+    assert sorted(made._by_name) == ["python3.x", "web", "web.2"]
 
 
 def test_what_was_never_there_and_what_is_no_more_is_not_found():

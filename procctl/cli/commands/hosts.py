@@ -7,8 +7,11 @@ import time
 import click
 
 from ...config.units import show_duration
-from ...core.messages import HostInfo
-from ..ask import connected
+from ...core.messages import HostInfo, Miss
+from ...core.missing import no_host
+from ...service.fleet import Fleet
+from .. import exits
+from ..ask import connected, error_of
 from ..run_async import document, run
 from ..settings import common, settings
 from ..show import console
@@ -28,11 +31,16 @@ def hosts(host: str) -> None:
     async def work() -> int:
         async with connected(found) as fleet:
             known = await fleet.hosts(host)
+            missing = await _missing(fleet, host) if host and not known else None
         if found.json:
             from ...wire.codec import unstructure
 
-            click.echo(document([unstructure(one) for one in known], []))
-            return 0
+            errors = [] if missing is None else [error_of(missing)]
+            click.echo(document([unstructure(one) for one in known], errors))
+            return exits.OK if missing is None else exits.NO_TARGET
+        if missing is not None:
+            click.echo(f"procctl: {missing.message}\n  {missing.hint}", err=True)
+            return exits.NO_TARGET
         from rich.table import Table
         from rich.text import Text
 
@@ -43,10 +51,15 @@ def hosts(host: str) -> None:
         if known:
             console(found).print(table)
         elif not found.quiet:
-            click.echo("no host has joined" if not host else f"no host {host!r} is known", err=True)
-        return 0
+            click.echo("no host has joined; procctl agent --join URL", err=True)
+        return exits.OK
 
     run(work)
+
+
+async def _missing(fleet: Fleet, host: str) -> Miss:
+    text, hint = no_host(host, [one.name for one in await fleet.hosts()])
+    return Miss(target=host, code="no-such-target", message=text, hint=hint)
 
 
 def _row(one: HostInfo) -> tuple[str, ...]:
