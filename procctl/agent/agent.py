@@ -48,6 +48,8 @@ class Agent(Fleet):
         name: Of this host; default: `default_name`.
         listen: URLs, or listeners, on which others may control it. None: it listens nowhere.
         join: A controller to be part of: its URL, or a `procctl.Controller` of this program.
+        await_join: Whether the block begins only when it has joined. False: at once, and where the controller is not
+            there yet it is joined as soon as it is; until then what starts waits for its permission.
         token: A bearer's credential for the controller, where it wants one.
         auth: The files of the credentials that its listeners know, and of the one that it shows where no token is
             given. None: there are none, so nobody gets in where a transport proves nothing.
@@ -61,7 +63,7 @@ class Agent(Fleet):
     Raises (when entered):
         BadConfig: A URL, a policy or a token file cannot be used, or another agent listens there.
         Denied: The controller does not let it in.
-        PeerGone: The controller cannot be reached.
+        PeerGone: The controller cannot be reached, and is awaited.
 
     Raises (when left):
         InternalError: A defect of procctl ended the block; its children were killed.
@@ -73,6 +75,7 @@ class Agent(Fleet):
         *,
         listen: str | Sequence[str | Listener] = (),
         join: str | Joinable | None = None,
+        await_join: bool = True,
         token: str = "",
         auth: Auth | None = None,
         approval: Sequence[Policy] = (),
@@ -85,6 +88,7 @@ class Agent(Fleet):
         self.name = name or default_name()
         self._listen = (listen,) if isinstance(listen, str) else tuple(listen)
         self._join = join
+        self._await_join = await_join
         self._token = token
         self._auth = auth
         self._approval = tuple(approval)
@@ -112,7 +116,7 @@ class Agent(Fleet):
         from .links import Above, Places
 
         ground = self._ground or Ground()
-        above = None if self._join is None else Above(self._join, self._token, self._auth)
+        above = None if self._join is None else Above(self._join, self._token, self._auth, self._await_join)
         setup = Setup(
             name=self.name,
             listen=Places(self._listen, self._auth),

@@ -25,11 +25,19 @@ HEARTBEAT = 5.0
 
 @frozen
 class Above:
-    """The controller to join. Attributes: where: Its URL, or itself. token: A bearer's credential, or empty."""
+    """The controller to join.
+
+    Attributes:
+        where: Its URL, or itself.
+        token: A bearer's credential, or empty.
+        auth: The file of one.
+        awaited: Whether it has to be there from the beginning.
+    """
 
     where: str | Joinable
     token: str = field(default="", repr=False)
     auth: Auth | None = None
+    awaited: bool = True
 
     @property
     def name(self) -> str:
@@ -104,6 +112,7 @@ class Links:
             admit=owner,
             spread=self._spread,
             roll=self._roll,
+            at_once=not above.awaited,
         )
         return self._line
 

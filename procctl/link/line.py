@@ -58,6 +58,7 @@ class Line:
         spread: Within how many seconds to come back when a session is lost, at a moment of chance: so that a thousand
             that have lost the same far side do not come back together.
         roll: The dice.
+        at_once: Begin although nobody is there yet, who is tried again like one that went away.
     """
 
     def __init__(
@@ -71,7 +72,9 @@ class Line:
         admit: Admit | None = None,
         spread: Callable[[], float] = lambda: 0.0,
         roll: Callable[[], float] = random.random,
+        at_once: bool = False,
     ) -> None:
+        self._at_once = at_once
         self._spread = spread
         self._roll = roll
         self._dial = dial
@@ -94,12 +97,18 @@ class Line:
         return self._session is not None
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Keep a session up; `started` after the first welcome.
+        """Keep a session up; `started` after the first welcome, or with `at_once` as soon as nobody is there.
 
         Raises:
             PeerGone, Refused: The first session did not come about. Later ones are tried again.
         """
-        await self._session_of(await self._dial(), task_status)
+        try:
+            await self._session_of(await self._dial(), task_status)
+        except PeerGone as error:
+            if not self._at_once:
+                raise
+            logger.warning("%s: it is tried again until somebody does", error.message)
+            task_status.started()
         while True:
             pause = FIRST_PAUSE
             try:

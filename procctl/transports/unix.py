@@ -210,7 +210,8 @@ class UnixTransport:
             sock.connect(path)
         except (FileNotFoundError, ConnectionRefusedError):
             sock.close()
-            raise PeerGone(f"no agent listens on {path}", "procctl up starts one") from None
+            hint = "procctl up starts an agent there, procctl controller a controller"
+            raise PeerGone(f"nobody listens on {path}", hint) from None
         except OSError as error:
             sock.close()
             raise PeerGone(f"cannot connect to {path}: {error.strerror}") from None
@@ -245,7 +246,7 @@ def frame_size(text: str | None, url: str) -> int:
 
 
 def take_lock(path: str) -> int:
-    """The lock of a socket's path, until it is closed. Raises `BadConfig` if another agent has it."""
+    """The lock of a socket's path, until it is closed. Raises `BadConfig` if somebody else has it."""
     try:
         lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -254,9 +255,8 @@ def take_lock(path: str) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(lock)
-        raise BadConfig(
-            f"another agent listens on {path}", "procctl ps speaks to it; agent --name NAME has a socket of its own"
-        ) from None
+        hint = f"procctl --url unix://{path} status --agent shows who; --listen or --name gives this one another"
+        raise BadConfig(f"another agent or controller listens on {path}", hint) from None
     return lock
 
 

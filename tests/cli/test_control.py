@@ -68,7 +68,7 @@ def test_exit_codes(cli):
     cli("stop", code=2)
     cli("wait", "web", "--for", "running", "--timeout", "0.3s", code=124)
     assert "is no URL" in cli("--url", "nowhere", "ps", code=2).stderr
-    assert "no agent listens on" in cli("--url", "unix:///tmp/no-such-socket", "ps", code=5).stderr
+    assert "nobody listens on" in cli("--url", "unix:///tmp/no-such-socket", "ps", code=5).stderr
 
 
 def test_a_command_that_nobody_has(cli):

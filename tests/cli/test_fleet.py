@@ -73,8 +73,15 @@ def test_a_fleet_by_hand(cli, home):
         f'[auth]\ntoken_file = "{home}/north.token"\n',
     )
     local, net = f"unix://{cli.folder}/c", f"unix://{cli.folder}/net?as=nobody"
+    with cli.begin("agent", "-f", "north.toml") as north:
+        north.until("tried again until somebody does")
+        north.until("agent north listens on")
+        north.signal(signal.SIGTERM)
+        north.end()
     with cli.begin("controller", "-f", "controller.toml", "--listen", local, "--listen", net) as controller:
         controller.until("controller controller listens on")
+        taken = cli("controller", "--listen", local, code=2).stderr
+        assert f"another agent or controller listens on {cli.folder}/c\n  procctl --url {local} status" in taken
         with cli.begin("agent", "-f", "north.toml") as north:
             north.until("agent north listens on")
             cli("--url", local, "add", "web", "--host", "north", "--", "sleep", "1000")

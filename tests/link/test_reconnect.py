@@ -195,10 +195,34 @@ async def test_patience_ends(both, url):
 
 
 async def test_nobody_is_there(place):
-    with deadline(), pytest.raises(PeerGone, match="no agent listens on") as caught:
+    with deadline(), pytest.raises(PeerGone, match="nobody listens on") as caught:
         async with connect(f"unix://{place}/nobody"):
             pass
-    assert caught.value.hint == "procctl up starts one"
+    assert caught.value.hint == "procctl up starts an agent there, procctl controller a controller"
+
+
+async def test_an_agent_may_be_there_before_its_controller(place, caplog):
+    url = f"unix://{place}/controller"
+    with deadline(), pytest.raises(PeerGone, match="nobody listens on"):
+        async with Agent("a", join=url):
+            pass
+    with deadline():
+        async with Agent("a", join=url, await_join=False) as agent:
+            web = await agent.start("web", SLEEP, mode="one", until="accepted")
+            free = await agent.start("free", SLEEP, admission=False)
+            assert ("pending", "running") == ((await web.refresh()).state, (await free.refresh()).state)
+            async with Controller(listen=url) as controller:
+                await agent.wait("web", until="running")
+                assert ["a"] == [host.name for host in await controller.hosts()]
+    assert ["it is tried again until somebody does"] == [
+        record.message.partition(": ")[2] for record in caplog.records if record.name.startswith("procctl")
+    ]
+
+
+async def test_an_agent_that_nobody_waits_for_ends_as_any_other(place):
+    with deadline():
+        async with Agent("a", join=f"unix://{place}/controller", await_join=False) as agent:
+            await agent.start("web", SLEEP, until="accepted")
 
 
 async def test_a_hung_agent_is_noticed(both, url, monkeypatch):

@@ -82,7 +82,7 @@ async def test_an_ssh_that_dies_is_replaced(server, agent, place):
 
 async def test_nobody_listens_there(server, place):
     error = await refused(server.url(f"{place}/nobody"))
-    assert f"no agent listens on {place}/nobody" in error.message
+    assert f"nobody listens on {place}/nobody" in error.message
 
 
 async def test_there_is_no_procctl(server):

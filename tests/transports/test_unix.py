@@ -66,7 +66,7 @@ anyio.run(main)
 async def test_two_agents_never_share_one(place):
     with deadline():
         async with Agent("first", listen=[f"unix://{place}/s"]):
-            with pytest.raises(BadConfig, match="another agent listens on"):
+            with pytest.raises(BadConfig, match="another agent or controller listens on"):
                 async with Agent("second", listen=[f"unix://{place}/s"]):
                     pass
             async with connect(f"unix://{place}/s") as fleet:

@@ -459,7 +459,7 @@ async def test_the_kernel_is_asked_who_comes(place, monkeypatch):
 async def test_two_agents_never_share_a_file(place):
     async with Agent(listen=[f"zmq+ipc://{place}/s"]):
         for scheme in ("zmq+ipc", "unix"):
-            with pytest.raises(BadConfig, match="another agent listens on"):
+            with pytest.raises(BadConfig, match="another agent or controller listens on"):
                 async with Agent(listen=[f"{scheme}://{place}/s"]):
                     pass
 

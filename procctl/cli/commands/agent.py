@@ -51,7 +51,8 @@ def agent(
 
 
     With --on-exit keep they end the agent alone: what it runs lives on, and the next agent on the same state folder
-    takes it over. SIGUSR2 reopens log files. One that listens on stdio: stops with its stdin as well.
+    takes it over. A controller that is not there yet is joined as soon as it is. SIGUSR2 reopens log files. One that
+    listens on stdio: stops with its stdin as well.
     """
     found = settings()
 
@@ -67,6 +68,7 @@ def agent(
             called,
             listen=[stdio if stdio is not None and url == "stdio:" else url for url in urls],
             join=join or declared.join or None,
+            await_join=False,
             auth=found.auth(declared.auth),
             approval=declared.policies,
             config=str(Path(declared.file).resolve()) if declared.file else "",
