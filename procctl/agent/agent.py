@@ -93,7 +93,8 @@ class Agent(Fleet):
         self._auth = auth
         self._approval = tuple(approval)
         if join is not None and approval:
-            raise BadConfig("an agent that joins a controller has no approval policies of its own")
+            text = "an agent that joins a controller has no approval policies of its own"
+            raise BadConfig(text, "give them to the controller: Controller(approval=…)")
         if approval:
             from ..core.approval import check_policies
 

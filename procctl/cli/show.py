@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..config.units import show_duration
 from ..core.messages import Detail
 from ..core.records import ExitRecord, Item
-from ..core.specs import AnyReady, ReadyCommand, ReadyLog, ReadyMessage, ReadyTcp
+from ..core.specs import AnyReady, ProcessSpec, ReadyCommand, ReadyLog, ReadyMessage, ReadyTcp
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -160,10 +160,12 @@ def _detail_rows(detail: Detail) -> list[tuple[str, str]]:
         ("command", " ".join(spec.command)),
         ("cwd", spec.cwd or "(the agent's)"),
         ("environment", ", ".join(detail.environment) or "(nothing added)"),
-        ("mode", f"{spec.mode}, {spec.scope}"),
+        ("mode", _mode(spec)),
         ("restart", spec.restart.policy),
         ("stop", ", ".join(f"{name} {show_duration(wait)}" for name, wait in spec.stop.steps) or "SIGKILL"),
     ]
+    if spec.group:
+        rows.append(("group", spec.group))
     if spec.depends_on:
         rows.append(("depends on", ", ".join(f"{name} {what}" for name, what in spec.depends_on.items())))
     if spec.ready is not None:
@@ -176,6 +178,13 @@ def _detail_rows(detail: Detail) -> list[tuple[str, str]]:
         rows.append(("log file", spec.logs.file))
     rows += [("past run", f"{r.describe()}, {_clock(r.at)}") for r in detail.past[1:]]
     return rows
+
+
+def _mode(spec: ProcessSpec) -> str:
+    if spec.admission is False:
+        return f"{spec.mode}, and it never asks"
+    alone = f", {spec.level}" if spec.mode != "many" else ""
+    return f"{spec.mode}, {spec.scope}{alone}" + (", stands by" if spec.standby else "")
 
 
 def _check(spec: AnyReady) -> str:
@@ -192,4 +201,6 @@ def _check(spec: AnyReady) -> str:
 
 
 def _clock(seconds: float) -> str:
+    if not seconds:
+        return "-"  # an agent of an earlier version has not said so
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

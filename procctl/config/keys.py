@@ -185,7 +185,7 @@ AGENT = table(
     {
         "name": Key(TEXT, "default: $B0_HOST_ID, then the host's name"),
         "listen": Key(_TEXT_OR_TEXTS, "URLs to be controlled on; default: the user's private unix socket"),
-        "join": Key(TEXT, "URL of a controller to be part of"),
+        "join": Key(_TEXT_OR_TEXTS, "URL of a controller to be part of, or a list with it"),
         "state_dir": Key(TEXT, "folder of what the next agent has to know, relative to this file; default: none"),
         "on_exit": Key(one_of("stop", "keep"), "whether what it runs ends with it, or lives on; default: stop"),
     }

@@ -63,13 +63,21 @@ def read_document(document: dict[str, Any], path: Path) -> Declared:
         file=str(path),
         name=agent.get("name", ""),
         listen=(listen,) if isinstance(listen, str) else tuple(listen),
-        join=agent.get("join", ""),
+        join=_one(agent.get("join", ()), place.at("agent").at("join")),
         state_dir=str(path.parent / Path(agent["state_dir"]).expanduser()) if agent.get("state_dir") else "",
         on_exit=agent.get("on_exit", "stop"),
         auth=_auth(values.get("auth", {}), path),
-        policies=tuple(_policy(policy) for policy in values.get("policy", ())),
+        policies=tuple(_policy(policy, place.at("policy").at(i)) for i, policy in enumerate(values.get("policy", ()))),
         processes=tuple(spec for spec, _ in specs.values()),
     )
+
+
+def _one(urls: str | tuple[str, ...], place: Place) -> str:
+    if isinstance(urls, str):
+        return urls
+    if len(urls) > 1:
+        raise wrong(place, f"an agent joins one controller, and there are {len(urls)}")
+    return urls[0] if urls else ""
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -189,5 +197,9 @@ def _hooks(keys: bool | dict[str, Any] | None) -> HooksSpec | None:
     return HooksSpec() if keys else None
 
 
-def _policy(keys: dict[str, Any]) -> Policy:
+def _policy(keys: dict[str, Any], place: Place) -> Policy:
+    if not keys.keys() & {"hosts", "mode", "approve"}:
+        raise wrong(place, "a policy that says nothing", "it needs hosts, mode or approve")
+    if "within" in keys and keys.get("approve") != "ask":
+        raise wrong(place.at("within"), "nobody is asked, so nobody needs time", 'it goes with approve = "ask"')
     return rule(**keys)

@@ -38,6 +38,7 @@ from ..core.messages import (
     Adopt,
     AgentInfo,
     AgentStatus,
+    AgentStop,
     AnyEvent,
     AnyStream,
     Approvals,
@@ -275,7 +276,9 @@ class Controller(Fleet):
             case Heartbeat():
                 return Pending.of(Done())
         text = f"a controller does not answer {call.request.command}"
-        return Pending.of(Failure(code="unknown-command", message=text))
+        ends = isinstance(call.request, AgentStop)
+        hint = f"kill {os.getpid()} (SIGTERM) ends it; what its agents run goes on" if ends else ""
+        return Pending.of(Failure(code="unknown-command", message=text, hint=hint))
 
     def stream(self, request: AnyStream, caller: Caller) -> Items:
         """See `procctl.abc.Service.stream`."""

@@ -171,7 +171,7 @@ def hosts(*patterns: str) -> Policy:
     def policy(request: PermitRequest, fleet: View) -> Decision | None:
         if any(match_host(pattern, request.hostname) for pattern in patterns):
             return None
-        return Deny(f"host {request.hostname} is not among {', '.join(patterns)}")
+        return Deny(_elsewhere(request, patterns))
 
     return policy
 
@@ -195,12 +195,16 @@ def rule(
         if not match_name(match, request.slot):
             return None
         if hosts and not any(match_host(pattern, request.hostname) for pattern in hosts):
-            return Deny(f"host {request.hostname} is not among {', '.join(hosts)}")
+            return Deny(_elsewhere(request, hosts))
         if approve == "deny":
             return Deny(f"the policy for {match} denies it")
         return Ask(within, mode) if approve == "ask" else Allow(mode)
 
     return policy
+
+
+def _elsewhere(request: PermitRequest, patterns: Sequence[str]) -> str:
+    return f"host {request.hostname} is not among {', '.join(patterns)}"
 
 
 def check_policies(policies: Sequence[Policy]) -> tuple[Policy, ...]:

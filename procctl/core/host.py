@@ -39,7 +39,7 @@ from .messages import (
 from .missing import missing
 from .needs import Needs
 from .process import Process, step
-from .records import Ident, Item
+from .records import Ident, Item, Why
 from .shown import Shown, item_of
 from .specs import ProcessSpec
 from .states import RESTING, Phase
@@ -162,7 +162,7 @@ class Host:
         failure = self._unwanted(Add(spec=spec, uuid=uuid))
         if failure is not None:
             return [Answer(key, failure)]
-        (p,), out = self._register(spec, uuid, now)
+        (p,), out = self._register(spec, uuid, by, now)
         self.processes[p.uuid] = evolve(p, own=True)
         return out + self._start(key, [self.processes[p.uuid]], [], by, "settled", now)
 
@@ -326,19 +326,20 @@ class Host:
         failure = self._unwanted(request)
         if failure is not None:
             return [Answer(key, failure)]
-        added, out = self._register(request.spec, request.uuid, now)
+        added, out = self._register(request.spec, request.uuid, by, now)
         if not request.start:
             gather = self._gathers.open(key, added, [], until, settling=False, patient=True)
             return [*out, *self._gathers.close(gather, now)]
         return out + self._start(key, added, [], by, until, now)
 
-    def _register(self, spec: ProcessSpec, chosen: str, now: ev.Now) -> tuple[list[Process], list[HostOut]]:
+    def _register(self, spec: ProcessSpec, chosen: str, by: str, now: ev.Now) -> tuple[list[Process], list[HostOut]]:
         first = UUID(chosen) if chosen else UUID(int=self._rng.getrandbits(128), version=4)
         added = []
         out: list[HostOut] = []
         for i, uuid in enumerate(_uuids(first, spec.instances), 1):
             name = spec.name if spec.instances == 1 else f"{spec.name}.{i}"
-            p = Process(uuid=uuid, name=name, spec=spec, since=now.wall)
+            why = Why(code="registered", text="never started", by=by, since=now.wall)
+            p = Process(uuid=uuid, name=name, spec=spec, since=now.wall, why=why)
             self.processes[uuid] = p
             for known in {name, spec.name}:
                 self._names.setdefault(known, []).append(uuid)
@@ -367,7 +368,7 @@ class Host:
             p = evolve(resting[0], spec=evolve(request.spec, command=request.spec.command or resting[0].spec.command))
             out: list[HostOut] = []
         else:
-            (p,), out = self._register(request.spec, request.uuid, now)
+            (p,), out = self._register(request.spec, request.uuid, by, now)
         self.processes[p.uuid] = evolve(p, adopts=ident)
         return out + self._start(key, [self.processes[p.uuid]], [], by, until, now)
 

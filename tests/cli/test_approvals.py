@@ -49,7 +49,7 @@ def test_yes_no_and_too_late(fleet):
     assert (waiting["name"], waiting["hostname"], waiting["until"] > waiting["since"]) == ("import", "north", True)
     assert "LEFT" in fleet("approvals").stdout
 
-    fleet("approve", waiting["approval"])
+    assert f"approved {waiting['approval']}" in fleet("approve", waiting["approval"]).stderr
     settled(lambda: state(fleet, "import")[0] == "running/up")
     assert "no approval" in fleet("approve", waiting["approval"], code=4).stderr
 

@@ -169,7 +169,17 @@ def test_logs_of_several_are_prefixed(cli):
     assert sorted(line.split() for line in cli("logs").stdout.splitlines()) == [["a", "|", "x"], ["bb", "|", "y"]]
 
 
+def test_what_was_never_started_says_since_when_it_is_known(cli):
+    cli("add", "idle", "--no-start", "--mode", "one", "--", "sleep", "1000")
+    (item,) = cli.json("ps", "idle")["items"]
+    assert item["why"]["since"] > "2026"
+    shown = cli("show", "idle").stdout
+    assert "mode  one, fleet, lease\n" in shown
+    assert "1970" not in shown + cli("why", "idle").stdout
+
+
 def test_events(cli):
+    assert "expected a cursor" in cli("events", "--since", "garbage", code=2).stderr
     (snapshot,) = [json.loads(line) for line in cli("events").stdout.splitlines()]
     assert snapshot["type"] == "snapshot"
     cli("add", "web", "--", "true")

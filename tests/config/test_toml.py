@@ -55,6 +55,11 @@ def toml(tmp_path):
     return read
 
 
+def test_the_controller_may_stand_in_a_list(toml):
+    assert "unix:///c" == toml('[agent]\njoin = ["unix:///c"]').join == toml('[agent]\njoin = "unix:///c"').join
+    assert "" == toml("[agent]\njoin = []").join
+
+
 def test_every_key(toml, tmp_path):
     (tmp_path / ".env").write_text("PORT=1\nMORE=x\n")
     declared = toml(WHOLE)
@@ -122,6 +127,10 @@ def test_other_ways_to_say_it(toml, line, field, expected):
         ("version = 2", "version 2 is not known"),
         ("process = 7", "expected a table, got 7 at process"),
         ("x = ", "Invalid value"),
+        ("[[policy]]", r"a policy that says nothing at policy\[0\] \(it needs hosts, mode or approve\)"),
+        ("[[policy]]\nmatch='x'\nmode='one'\n[[policy]]\nmatch='y'", r"a policy that says nothing at policy\[1\]"),
+        ("[[policy]]\nmode='one'\nwithin='5m'", r"nobody is asked, so nobody needs time at policy\[0\].within"),
+        ("[agent]\njoin=['unix:///a', 'unix:///b']", "an agent joins one controller, and there are 2 at agent.join"),
     ],
 )
 def test_what_is_wrong_says_where(toml, text, message):

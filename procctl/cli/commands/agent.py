@@ -64,13 +64,16 @@ def agent(
             runtime_folder(make=True)
             urls = (socket_url(called),)
         stdio = await StdioTransport().listen("stdio:", {}) if "stdio:" in urls else None
+        above = join or declared.join or None
+        if above and declared.policies:
+            click.echo(f"procctl: {declared.file}: its policies do not count, since the controller decides", err=True)
         made = Agent(
             called,
             listen=[stdio if stdio is not None and url == "stdio:" else url for url in urls],
-            join=join or declared.join or None,
+            join=above,
             await_join=False,
             auth=found.auth(declared.auth),
-            approval=declared.policies,
+            approval=() if above else declared.policies,
             config=str(Path(declared.file).resolve()) if declared.file else "",
             state_dir=state_dir or declared.state_dir or None,
             on_exit=on_exit or declared.on_exit,

@@ -55,6 +55,8 @@ def approve(approval: str) -> None:
     async def work() -> int:
         async with connected(found, 0.0) as fleet:
             await fleet.approve(approval)
+        if not found.quiet:
+            click.echo(f"approved {approval}: it starts by itself", err=True)
         return 0
 
     run(work)
@@ -71,6 +73,8 @@ def deny(approval: str, reason: str) -> None:
     async def work() -> int:
         async with connected(found, 0.0) as fleet:
             await fleet.deny(approval, reason)
+        if not found.quiet:
+            click.echo(f"denied {approval}", err=True)
         return 0
 
     run(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import click
@@ -23,6 +24,8 @@ __all__ = ["events"]
 def events(follow: bool, since: str) -> None:
     """What happens, as NDJSON: a snapshot, then changes; a gap shows as one."""
     found = settings()
+    if since and not re.fullmatch(r".+-\d+", since):
+        raise click.UsageError(f"--since {since!r}: expected a cursor, as events have it")
 
     async def work() -> int:
         async with connected(found, 0.0) as fleet, fleet.events(since=since, follow=follow) as stream:
