@@ -39,9 +39,9 @@ def exited(p: Process, event: Exited, now: Now) -> Step:
         last_lines=event.last_lines,
         oom=event.oom,
     )
-    why = _why("emptying", f"{record.describe()}; what it started is being looked for", p, now)
+    why = _why("emptying", f"{_how(p, record)}; what it started is being looked for", p, now)
     kill_at = max(p.kill_at, now.boot) if p.phase is P.STOPPING else now.boot + p.spec.stop.grace
-    text = f"{p.name} {record.describe()}"
+    text = f"{p.name} {_how(p, record)}"
     effects: list[Effect] = [Settle(key, "not-running", text) for _, key in p.questions]
     if p.own or (p.phase is P.RESUMING and not p.stops):  # or nobody is there to begin again
         effects += [Settle(key, "not-running", f"{text} before its work had begun") for key in p.starts]
@@ -95,7 +95,7 @@ def _empty(p: Process, alive: tuple[Stray, ...], now: Now) -> Step:
         stops=(),
         cause="",
     )
-    past = f"{record.describe()}; still alive: {names}" if alive else record.describe()
+    past = f"{_how(p, record)}; still alive: {names}" if alive else _how(p, record)
     if p.starts or (p.unleased and p.wanted and not p.own):
         q, more = ask(evolve(q, restarts=p.restarts + 1), now)
         return q, effects + more
@@ -117,6 +117,13 @@ def _empty(p: Process, alive: tuple[Stray, ...], now: Now) -> Step:
     if p.cause:
         return evolve(q, phase=P.FAILED, wanted=False, why=_why("not-ready", describe, q, now)), effects
     return evolve(q, phase=P.EXITED, wanted=False, why=_why("exited", describe, q, now)), effects
+
+
+def _how(p: Process, record: ExitRecord) -> str:
+    """A program that is a process of its own has no exit code yet when it is one no more."""
+    if p.own and record.code is not None:
+        return "left its block" + (f" with {record.code}" if record.code else "")
+    return record.describe()
 
 
 def back_off(p: Process, again: Again, why: str, now: Now) -> Step:

@@ -63,3 +63,9 @@ def test_a_start_while_it_leaves_is_no_start():
     p, effects = told(STOPPING, ev.StartAsked("k-again", "eve"), CLEAN, EMPTY)
     assert p.phase is P.EXITED
     assert settled(effects) == [("k-again", "not-running"), ("k-kill", "")]
+
+
+@pytest.mark.parametrize(("code", "how"), [(0, "left its block"), (1, "left its block with 1")])
+def test_its_end_is_that_of_a_block(code, how):
+    p = after(STOPPING, ev.Exited(code, None), EMPTY)
+    assert f"stopped by cid; {how}" == p.why.text
