@@ -60,6 +60,8 @@ class Figures(NamedTuple):
 class Session:
     """The end of a link that a controller holds, with nobody at the other one: it does as it is told, at once."""
 
+    prompt = True
+
     transport = "virtual"
     silent = 0.0
     beat = 20.0

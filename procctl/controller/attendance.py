@@ -53,19 +53,22 @@ class Attendance:
         self._happened = happened
         self._moved = moved
         self._silence = Silence()
+        self._weight = 0
         self._step = 0
         self._seldom = 0.0
         self._sweeping = False
 
     def pace(self, often: float) -> Pace:
         """What is told to an agent that wants to be heard so often at most."""
-        return Pace.of(len(self._links), often)
+        return Pace.of(self._weight, often)
 
     def joined(self, link: AgentLink, about: About) -> None:
         """An agent has come, or come back."""
         now = self._now()
+        before = self._links.get(link.host)
         self._links[link.host] = link
-        self._step = step(len(self._links))
+        self._weight += link.weight - (0 if before is None else before.weight)
+        self._step = step(self._weight)
         self._seldom = max(self._seldom, link.often)
         self._happened(self._registry.joined(link.host, about, now.wall))
         self._silence.heard(link.host, anyio.current_time())
@@ -78,7 +81,8 @@ class Attendance:
         if self._links.get(link.host) is not link:
             return
         del self._links[link.host]
-        self._step = step(len(self._links))
+        self._weight -= link.weight
+        self._step = step(self._weight)
         self._silence.forget(link.host)
         if link.host in self._registry.hosts:
             wall = self._now().wall

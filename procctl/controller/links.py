@@ -20,6 +20,7 @@ from ..core.messages import (
     LeaseWithdraw,
     Permit,
 )
+from ..core.pace import HEAVY
 from ..core.replies import NOTHING_NEW
 from ..link.consultant import Entrance
 from ..link.session import Session
@@ -68,6 +69,11 @@ class AgentLink:
         """Whether nothing has come for longer than from one heartbeat to the next: who was there may be so no more."""
         overdue = self.every > 0 and self.session.silent > LATE * self.every
         return overdue or self.session.gone.is_set()
+
+    @property
+    def weight(self) -> int:
+        """For how many agents it counts, see `procctl.core.pace`."""
+        return 1 if self.session.prompt else HEAVY
 
     def submit(self, call: Call) -> Pending:
         match call.request:

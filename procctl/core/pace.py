@@ -10,12 +10,15 @@ from attrs import frozen
 
 from .value import Value
 
-__all__ = ["LONGEST", "PER_SECOND", "Pace", "pause", "step"]
+__all__ = ["HEAVY", "LONGEST", "PER_SECOND", "Pace", "pause", "step"]
 
 OFTEN, LONGEST = 2.5, 30.0
 """Seconds between the heartbeats of one agent: in a small fleet, and in the largest."""
 PER_SECOND = 5000
 """Heartbeats of all agents together."""
+HEAVY = 12
+"""For so many agents counts one whose link is not prompt, as over HTTP: a heartbeat of it takes about a millisecond
+(`benchmarks/fleet.py`), so 2,000 of these are a fleet of 24,000."""
 GREETED = 1000
 """Agents that come back in one second."""
 JITTER = 0.2
@@ -31,7 +34,8 @@ class Pace(Value):
 
     @classmethod
     def of(cls, agents: int, often: float = OFTEN) -> Pace:
-        """For a fleet of so many agents, of which this one does not want to be heard more often than `often`."""
+        """For a fleet of so many agents, heavy ones counted as such, of which this one does not want to be heard more
+        often than `often`."""
         counted = step(agents)
         return cls(min(max(often, counted / PER_SECOND), max(often, LONGEST)), counted / GREETED)
 

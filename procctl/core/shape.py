@@ -2,7 +2,7 @@
 
 What comes over a wire is looked at by its codec. What a program passes by hand is looked at here, before anything acts
 on it: a number in the place of a name is the mistake of one call, and not to be found by the core in the middle of its
-work.
+work. A list is taken where a tuple is declared.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _many(kind: Any, whole: type[tuple[Any, ...] | frozenset[Any]]) -> Check:
     check, name = _check(kind), f"a {whole.__name__} of {_name(kind)}"
 
     def each(value: Any) -> Found:
-        if not isinstance(value, whole):
+        if not isinstance(value, whole) and not (isinstance(value, list) and whole is tuple):
             return _wrong(name, value)
         for i, item in enumerate(value):
             if (found := check(item)) is not None:
@@ -106,7 +106,7 @@ def _row(args: tuple[Any, ...]) -> Check:
     checks, name = [_check(arg) for arg in args], f"a tuple of {len(args)}"
 
     def row(value: Any) -> Found:
-        if not isinstance(value, tuple) or len(value) != len(checks):
+        if not isinstance(value, tuple | list) or len(value) != len(checks):
             return _wrong(name, value)
         for i, (check, item) in enumerate(zip(checks, value, strict=True)):
             if (found := check(item)) is not None:

@@ -98,6 +98,7 @@ class Session:
 
     Attributes:
         transport: As above.
+        prompt: Whether its connection takes most frames at once (`procctl.abc.Prompt`).
         address: Where the peer is, for people.
         peer: The peer's name: what its hello says, else what the connection says.
         caller: On whose word the peer's requests are acted upon; None before its first word.
@@ -113,6 +114,7 @@ class Session:
         self.why = ""
         self._connection = connection
         self._prompt = connection if isinstance(connection, Prompt) else None
+        self.prompt = self._prompt is not None
         self._attach = attach
         self._admit = admit or _nobody
         self._near: Service | None = None

@@ -8,13 +8,14 @@ import anyio
 import pytest
 from helpers import until
 
-from procctl import Agent, Controller, ProcessSpec, Reach
+from procctl import Agent, Auth, Controller, ProcessSpec, Reach
 from procctl.agent import links
 from procctl.controller import attendance
 from procctl.controller.attendance import Attendance
 from procctl.core import pace, telling
 from procctl.core.pace import Pace
 from procctl.errors import BadConfig
+from procctl.link.tokens import add_line, line_of, new_token
 
 pytestmark = pytest.mark.anyio
 
@@ -147,6 +148,20 @@ async def test_a_pace_is_for_a_step():
     steps = {pace.step(agents) for agents in range(10_000, 20_000)}
     assert (len(steps) <= 10, all(pace.step(n) - n <= n / 8 for n in range(1, 5000))) == (True, True)
     assert (pace.pause(10.0, 0.0), pace.pause(10.0, 0.5), pace.pause(10.0, 1.0)) == (10.0, 9.0, 8.0)
+
+
+async def test_a_link_that_is_not_prompt_counts_for_several(place, heartbeats):
+    made = new_token("bench", frozenset({"owner"}), None)
+    add_line(place / "known", line_of(made))
+    places = [f"unix://{place}/c", "http://127.0.0.1:0"]
+    async with Controller(listen=places, auth=Auth(token_file=f"{place}/known")) as controller:
+        near, far = controller.urls
+        async with Agent("a", join=near):
+            assert 1 == controller._attendance._weight
+            async with Agent("b", join=far, token=made.token), Agent("c", join=controller):
+                assert 2 + pace.HEAVY == controller._attendance._weight
+            await until(lambda: controller._attendance._weight == 1)
+        await until(lambda: controller._attendance._weight == 0)
 
 
 async def test_agents_come_back_spread_over_time(monkeypatch):

@@ -17,6 +17,7 @@ def add(**spec):
         add(),
         add(env={"A": "b", "C": None}, instances=3, restart=RestartSpec(delay=(1, 2.5), limit=None)),
         add(ready=ReadyTcp(port=80), stop=StopSpec(steps=(("SIGINT", 1), ("SIGTERM", 2.0)))),
+        add(command=["sleep", "1"], restart=RestartSpec(delay=[1, 2.5]), stop=StopSpec(steps=[["SIGTERM", 1]])),
         m.Stop(name="web", grace=None),
         m.Stop(name="web", grace=1),
         m.Logs(tail=5, stream="stdout"),
