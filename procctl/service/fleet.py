@@ -9,45 +9,22 @@ from itertools import count
 from typing import Any, TypeVar, cast, overload
 from uuid import uuid4
 
-from attrs import fields
-
 from ..abc import LOCAL, Caller, Service
 from ..core import messages as m
 from ..core.messages import AnyEvent, Approval, Batch, LogChunk, Lost, Request, Until
 from ..core.records import Item
 from ..core.replies import ChildAnswer
 from ..core.shape import misfit
-from ..core.specs import ProcessSpec, RestartSpec
+from ..core.specs import ProcessSpec
 from ..errors import BadConfig, Failed, NoSuchTarget, refusal
 from .exchange import exchange
 from .lines import Line, Lines
 from .process import Process
+from .specs import spec_of
 
-__all__ = ["Fleet", "spec_of"]
+__all__ = ["Fleet"]
 
 R = TypeVar("R")
-
-
-def spec_of(name: str, command: Sequence[str], **declared: Any) -> ProcessSpec:
-    """A spec out of arguments.
-
-    Args:
-        name: The process name.
-        command: The program and its arguments. A text is refused: no shell is involved.
-        declared: Other fields of `ProcessSpec`; `restart` may be a policy's name alone.
-
-    Raises:
-        BadConfig: The command is a text, or a field is unknown.
-    """
-    if isinstance(command, str | bytes):
-        raise BadConfig(f"the command of {name} is a text", f"pass a list of words: shlex.split({command!r})")
-    known = {attribute.name for attribute in fields(ProcessSpec)}
-    for field in declared:
-        if field not in known:
-            raise BadConfig(f"a process has no {field!r}", "it has " + ", ".join(sorted(known)))
-    if isinstance(declared.get("restart"), str):
-        declared["restart"] = RestartSpec(policy=declared["restart"])
-    return ProcessSpec(name=name, command=tuple(map(str, command)), **declared)
 
 
 class Fleet:

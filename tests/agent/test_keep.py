@@ -233,7 +233,7 @@ async def test_what_was_deleted_stays_deleted(place):
 
 
 async def test_what_is_declared_follows_the_file(place):
-    from procctl.service.fleet import spec_of
+    from procctl.service.specs import spec_of
 
     async with Agent("here", **keeping(place)) as agent:
         with deadline():
@@ -354,6 +354,6 @@ def _full(key, value):
 
 
 def _spec(name):
-    from procctl.service.fleet import spec_of
+    from procctl.service.specs import spec_of
 
     return spec_of(name, SLEEP)
