@@ -21,6 +21,8 @@ def parse(text: str) -> dict[str, Any]:
     fields: dict[str, Any] = {"hostname": host} if slash else {}
     if slash and not host:
         raise click.UsageError(f"{text!r}: the host before the slash is missing")
+    if slash and not name:
+        raise click.UsageError(f"{text!r}: the name behind the slash is missing; '{host}/*' is everything on {host}")
     if name.startswith("group:"):
         fields["group"] = name.removeprefix("group:")
     elif name.startswith("uuid:"):

@@ -304,6 +304,8 @@ def in_the_way(lease: Lease, fleet: View) -> str:
 
 
 def _since(wall: float) -> str:
+    if not wall:  # nobody has said so
+        return ""
     try:
         return f" since {datetime.fromtimestamp(wall, UTC):%Y-%m-%dT%H:%M:%SZ}"
     except (ValueError, OverflowError):  # a host has said so

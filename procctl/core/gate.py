@@ -29,6 +29,7 @@ from .approval import (
 )
 from .events import Now
 from .leases import Book, Inventory, Lease
+from .matching import closest
 from .questions import Decided, GateOut, Note, Question, Revoke, Strike, Wake
 from .replies import Holder, Renewed
 from .specs import Mode
@@ -83,6 +84,16 @@ class Gate:
     def holders(self, slot: str) -> tuple[Lease, ...]:
         """Who holds leases for a slot."""
         return self.book.holders(slot)
+
+    def nobody(self, slot: str, hostname: str) -> tuple[str, str]:
+        """That nobody holds a slot there, and what may have been meant."""
+        where = f" on {hostname}" if hostname else ""
+        elsewhere = [lease.hostname for lease in self.holders(slot)]
+        close = closest(slot, self.book.slots)
+        hint = f"did you mean {close!r}?" if close else "procctl ps shows what runs where"
+        if elsewhere:
+            hint = f"it is held on {', '.join(elsewhere)}"
+        return f"nobody holds {slot}{where}", hint
 
     def holders_on(self, slot: str, hostname: str) -> tuple[Lease, ...]:
         """The same, of one host; empty: of all."""
@@ -180,9 +191,22 @@ class Gate:
             return [Note(self.book.change(evolve(known, run=lease.run, boot=lease.boot)))]
         if self.born and lease.epoch >= self.born:
             return [Revoke(lease, "", self._freed.get(lease.token, ""))]
+        beside = self._beside(lease)
+        if beside is not None:  # nothing was known of it here, and the slot was given to somebody else
+            why = f"{in_the_way(beside, self.fleet)}: the slot was given anew by a gate that knew nothing of this lease"
+            return [Revoke(lease, "", why)]
         if known is not None:  # given by another gate, which had numbers of its own
             number = self.book.renumber(lease.hostname, lease.token)
         return [Note(self.book.keep(evolve(lease, token=number), now.boot))]
+
+    def _beside(self, lease: Lease) -> Lease | None:
+        """Who else holds the slot, where only one of the two may."""
+        for other in self.holders(lease.slot):
+            same = other.hostname == lease.hostname
+            apart = not same and "host" in (other.scope, lease.scope)
+            if not (same or apart) and (other.mode != "many" or lease.mode != "many"):
+                return other
+        return None
 
     def revoking(self, hostname: str) -> tuple[tuple[Lease, str], ...]:
         """The leases of a host that somebody waits for to end, and who."""
@@ -317,8 +341,9 @@ class Gate:
     def _free(self, tokens: set[int], now: Now) -> list[GateOut]:
         """Who waited for the last of these is decided."""
         out: list[GateOut] = []
-        for rid, question in list(self.open.items()):
-            if question.waits_for & tokens:
+        waiting = sorted(self.open.items(), key=lambda entry: not entry[1].displaces)  # who displaces comes first
+        for rid, question in waiting:
+            if question.waits_for & tokens and rid in self.open:
                 left = evolve(question, waits_for=question.waits_for - tokens)
                 self.open[rid] = left
                 if not left.waits_for:

@@ -93,6 +93,11 @@ class Book:
         """Who holds leases for a slot."""
         return self._by_slot.get(slot, ())
 
+    @property
+    def slots(self) -> list[str]:
+        """All that are held."""
+        return list(self._by_slot)
+
     def of_host(self, hostname: str) -> list[Lease]:
         """All that a host holds."""
         return [lease for lease in self.leases.values() if lease.hostname == hostname]

@@ -177,6 +177,8 @@ class Doorkeeper:
                 case Decided(rid):
                     self._tell(rid, out)
                 case Revoke(lease, by, why):
+                    if why:
+                        logger.warning("%s on %s has to end: %s", lease.slot, lease.hostname, why)
                     self._revoke(lease, by, why)
                 case Wake(rid, after):
                     self._later(after, partial(self._expire, rid))
@@ -246,9 +248,8 @@ class Doorkeeper:
     def _override(self, request: LeaseOverride, caller: Caller) -> Pending:
         held = self.gate.holders_on(request.slot, request.hostname)
         if not held:
-            where = f" on {request.hostname}" if request.hostname else ""
-            hint = "procctl ps shows what runs where"
-            return Pending.of(Failure(code="no-such-target", message=f"nobody holds {request.slot}{where}", hint=hint))
+            text, hint = self.gate.nobody(request.slot, request.hostname)
+            return Pending.of(Failure(code="no-such-target", message=text, hint=hint))
         holders = tuple(map(self.gate.holder, held))
         there = [one for one in holders if one.responds]
         if request.dry:

@@ -17,6 +17,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from shlex import quote
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ..errors import BadConfig
@@ -110,6 +111,8 @@ class SqliteStore:
         base.execute(f"PRAGMA application_id={_APPLICATION}")
         base.execute(f"PRAGMA user_version={FORMAT}")
         base.execute("COMMIT")
+        if not tables:  # what it is stands in the file itself from the beginning, and not in its log alone
+            base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._seal.write(mark)
         self._mark = mark
         self._files = {name: _inode(name) for name in (self._path, f"{self._path}-wal", self._seal.path)}
@@ -168,10 +171,11 @@ class SqliteStore:
         return self._unusable(str(error))
 
     def _unusable(self, why: str) -> BadConfig:
-        aside = os.path.join(os.path.dirname(self._path), f"aside-{time.strftime('%Y%m%dT%H%M%S')}")
+        folder = os.path.join(os.path.dirname(self._path), f"aside-{time.strftime('%Y%m%dT%H%M%S')}")
+        aside = f"mkdir {quote(folder)} && mv {quote(self._path)}* {quote(folder)}/"
         hint = (
-            f"to begin anew without it: mkdir {aside} && mv {self._path}* {aside}/ ; what runs is not known then, so "
-            "start nothing that may run only once until agents have joined, or it has ended"
+            "begin anew without it; what runs is not known then, so start nothing that may run only once until agents "
+            f"have joined, or it has ended: {aside}"
         )
         return BadConfig(f"{self._path} cannot be used: {why}", hint)
 
@@ -235,7 +239,9 @@ class SqliteStore:
     def _look_for_files(self) -> None:
         for name, known in self._files.items():
             if _inode(name) != known:
-                raise OSError(f"{name} was moved away or replaced while this program uses it: start this program anew")
+                raise OSError(
+                    f"{name} was moved away or replaced under the program with pid {os.getpid()}: start that anew"
+                )
 
     def _reached(self, mark: Mark) -> None:
         """What was written is written; that this could not be sealed stops the next write, see `_look`."""

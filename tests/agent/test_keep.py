@@ -295,7 +295,7 @@ async def test_a_folder_that_is_torn_or_foreign(place):
     (place / "state").mkdir()
     base = place / "state" / "state.sqlite"
     base.write_bytes(b"SQLite format 3\0" + os.urandom(8192))
-    with pytest.raises(BadConfig, match=r"cannot be used.*to begin anew"):
+    with pytest.raises(BadConfig, match=r"cannot be used.*begin anew"):
         async with Agent("here", state_dir=place / "state"):
             pass
     base.unlink()

@@ -39,7 +39,7 @@ def in_the_way(holder):
     host = holder.hostname
     way = f"make sure that nothing runs there, then procctl free web --host {host}"
     lost = f"{host} is not heard: if it is lost for good, {way}"
-    return Deny(f"web runs on {host} since 1970-01-01T00:00:00Z; {lost}", holder)
+    return Deny(f"web runs on {host}; {lost}", holder)
 
 
 # modes ------------------------------------------------------------------------------------------------------------

@@ -191,6 +191,46 @@ def test_a_person_may_say_that_it_has_ended():
     assert (((), [])) == g.override("web", "elsewhere", "ann", at())
 
 
+@pytest.mark.parametrize(
+    ("holder", "comes", "ends"),
+    [
+        ({}, {}, True),
+        ({"mode": "many"}, {}, True),
+        ({}, {"mode": "many"}, True),
+        ({"mode": "many"}, {"mode": "many"}, False),
+        ({"scope": "host"}, {}, False),
+    ],
+)
+def test_what_a_gate_without_its_journal_has_given_anew_is_not_held_twice(holder, comes, ends):
+    g = gate(epoch=8, born=8)
+    held(g, hostname="b", **holder)
+    back = lease(99, epoch=7, run="e1", **comes)
+    outs = g.adopt(inventory(run="e1", hostname=back.hostname, leases=[back]), at())
+    assert (["Revoke"] if ends else ["Note"]) == kinds(outs)
+    if ends:
+        assert outs[0].why.startswith("web runs on b since 1970-01-01T00:16:40Z; b is not heard")
+        assert outs[0].why.endswith("given anew by a gate that knew nothing of this lease")
+    assert (1 if ends else 2) == len(g.holders("web"))
+
+
+def test_who_displaces_comes_before_who_stands_by():
+    g = gate()
+    held(g)
+    g.permit(question("r2", hostname="b", standby=True), at())
+    g.permit(question("r3", mode="force", hostname="c"), at())
+    outs = [out for out in g.release(1, at()) if isinstance(out, Decided)]
+    assert [("r3", "c"), ("r2", None)] == [(out.rid, out.lease and out.lease.hostname) for out in outs]
+    assert "waits for the slot: web runs on c" in outs[1].held
+
+
+def test_who_holds_what_is_told_where_nobody_is_found():
+    g = gate()
+    held(g)
+    assert ("nobody holds web on z", "it is held on a") == g.nobody("web", "z")
+    assert ("nobody holds wep", "did you mean 'web'?") == g.nobody("wep", "")
+    assert ("nobody holds zzzz", "procctl ps shows what runs where") == g.nobody("zzzz", "")
+
+
 def test_who_comes_back_with_what_was_freed_is_told_by_whom():
     g = gate(epoch=7, born=7)
     given = held(g, level="strict")

@@ -271,10 +271,12 @@ def another_run_is_another_boot(original):
 def what_is_over_is_held_again(original):
     def told(self, lease, now):
         born, self.born = self.born, 0
+        self._beside = lambda lease: None  # which would find out, where somebody else has the slot by then
         try:
             return original(self, lease, now)
         finally:
             self.born = born
+            del self._beside
 
     return told
 

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from urllib.parse import quote
 
 import pytest
 
@@ -30,7 +31,7 @@ KILLED = textwrap.dedent(
 
 def opened(path, options="?durable=yes"):
     store = SqliteStore()
-    store.open(f"sqlite://{path}{options}")
+    store.open(f"sqlite://{quote(str(path))}{options}")
     return store
 
 
@@ -44,7 +45,9 @@ def again(path):
 
 def killed(path, options="?durable=yes", writes=WRITES):
     """A store whose program was killed after some writes."""
-    done = subprocess.run([sys.executable, "-c", KILLED, f"sqlite://{path}{options}", str(writes)], check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, f"sqlite://{quote(str(path))}{options}", str(writes)], check=False
+    )
     assert -signal.SIGKILL == done.returncode
 
 
@@ -70,7 +73,8 @@ def remove(path):
 
 @pytest.fixture
 def path(place):
-    return place / "leases.sqlite"
+    (place / "state of it").mkdir()
+    return place / "state of it" / "leases.sqlite"
 
 
 @pytest.fixture
@@ -104,8 +108,7 @@ def test_a_log_that_has_lost_something_is_refused_with_a_way_out(path, wal, opti
         ) as caught:
             opened(path, options)
         assert left == (wal.read_bytes() if wal.exists() else b"")
-    way = caught.value.hint.partition(": ")[2].partition(" ; ")[0]
-    subprocess.run(["sh", "-c", way], check=True)
+    subprocess.run(["sh", "-c", caught.value.hint.rpartition(": ")[2]], check=True)
     store = opened(path, options)
     assert [] == store.items()
     store.close()
@@ -190,6 +193,15 @@ def test_all_of_it_emptied_but_the_seal(path, wal):
     assert not path.exists()
 
 
+def test_its_log_and_its_seal_are_lost_together(path, wal, seal):
+    """Of one that was never closed, and is in its log but for what it is."""
+    killed(path)
+    wal.unlink()
+    seal.unlink()
+    with pytest.raises(BadConfig, match="-seal, which says how far it goes, is missing"):
+        opened(path)
+
+
 def test_an_older_copy_of_it(path, wal, place):
     killed(path)
     shutil.copy(path, place / "copy")
@@ -252,7 +264,8 @@ def test_two_programs_never_share_one(path):
 
 
 @pytest.mark.parametrize("name", ["leases.sqlite", "leases.sqlite-wal", "leases.sqlite-seal"])
-def test_what_was_moved_away_under_it_is_noticed(place, path, name):
+def test_what_was_moved_away_under_it_is_noticed(path, name):
+    place = path.parent
     store = opened(path)
     store.put("a", "1")
     (place / name).rename(place / "elsewhere")
@@ -297,11 +310,9 @@ def test_what_fails_changes_nothing(path):
 
 
 def test_folders_may_have_any_name(place):
-    from urllib.parse import quote
-
     folder = place / "what? 100% #1"
     folder.mkdir()
-    store = opened(quote(str(folder / "s.sqlite")))
+    store = opened(folder / "s.sqlite")
     store.put("a", "1")
     store.close()
     assert (folder / "s.sqlite").exists()

@@ -58,7 +58,7 @@ def _tell(what: str, holders: Any, as_json: bool) -> None:
         return
     for holder in holders:
         pid = f"pid {holder.pid}, " if holder.pid else ""
-        since = f"{datetime.fromtimestamp(holder.since, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        since = f", since {datetime.fromtimestamp(holder.since, UTC):%Y-%m-%dT%H:%M:%SZ}" if holder.since else ""
         there = "" if holder.responds else "; that host does not respond"
-        told = f"{what} {holder.name} of {holder.hostname} ({pid}lease {holder.token}, since {since}{there})"
+        told = f"{what} {holder.name} of {holder.hostname} ({pid}lease {holder.token}{since}{there})"
         click.echo(told, err=True)
