@@ -14,6 +14,7 @@ from ..abc import Call, Caller, Items, Joinable, Listener, Pending
 from ..core.messages import AnyStream, Failure
 from ..core.rights import refused
 from ..errors import BadConfig, Closed, refusal
+from ..service.arguments import expect, folder, host_name, places, policies
 from ..service.fleet import Fleet
 
 if TYPE_CHECKING:
@@ -85,20 +86,25 @@ class Agent(Fleet):
         _ground: Ground | None = None,
     ) -> None:
         super().__init__(self)
-        self.name = name or default_name()
-        self._listen = (listen,) if isinstance(listen, str) else tuple(listen)
+        self.name = host_name(default_name() if name == "" else name)
+        self._listen = places(listen)
+        if join is not None and not isinstance(join, str) and not hasattr(join, "dial"):
+            raise BadConfig(f"expected a URL or a Controller at join, got {join!r}")
+        expect("token", token, str)
+        if auth is not None:
+            from ..core.auth import Auth
+
+            expect("auth", auth, Auth)
+        expect("config", config, str)
+        folder(state_dir)
         self._join = join
         self._await_join = await_join
         self._token = token
         self._auth = auth
-        self._approval = tuple(approval)
+        self._approval = policies(approval) if approval != () else ()
         if join is not None and approval:
             text = "an agent that joins a controller has no approval policies of its own"
             raise BadConfig(text, "give them to the controller: Controller(approval=…)")
-        if approval:
-            from ..core.approval import check_policies
-
-            check_policies(approval)
         if on_exit not in ("stop", "keep"):
             raise BadConfig(f"expected on_exit to be 'stop' or 'keep', got {on_exit!r}")
         if on_exit == "keep" and state_dir is None:

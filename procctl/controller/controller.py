@@ -26,7 +26,7 @@ from ..abc import (
 )
 from ..aio.block import Block
 from ..aio.lane import Lane
-from ..core.approval import Policy, check_policies
+from ..core.approval import Policy
 from ..core.auth import Auth
 from ..core.budget import RestartBudget
 from ..core.fleet import FleetOut, Forward, Merged, Router
@@ -73,6 +73,7 @@ from ..core.messages import (
 from ..core.reach import Reach
 from ..core.registry import About, Registry
 from ..core.rights import OWNER, refused
+from ..core.specs import HOST
 from ..core.states import State
 from ..errors import Closed, refusal
 from ..link.consultant import Consultant, Entrance
@@ -80,6 +81,7 @@ from ..link.doorkeeper import Doorkeeper
 from ..link.pair import pair
 from ..link.reception import Reception
 from ..link.session import Session, bounded
+from ..service.arguments import expect, folder, host_name, places, policies
 from ..service.fleet import Fleet
 from ..service.ground import Ground
 from ..service.timeline import Timeline
@@ -135,14 +137,18 @@ class Controller(Fleet):
         _ground: Ground | None = None,
     ) -> None:
         super().__init__(self)
-        self.name = name
+        self.name = host_name(name)
+        expect("auth", auth, Auth | None)
+        expect("reach", reach, Reach | None)
+        expect("restarts", restarts, RestartBudget | None)
+        folder(state_dir)
         self._ground = _ground or Ground()
         self._now = self._ground.now
         self._state_dir = state_dir
         self._journal: Journal | None = None
         self.registry = Registry()
-        self._listen = (listen,) if isinstance(listen, str) else tuple(listen)
-        self._policies = check_policies(approval)
+        self._listen = places(listen)
+        self._policies = policies(approval)
         self._router = Router(name, self.registry)
         self._lane: Lane[FleetOut] = Lane(self._perform)
         self._links: dict[str, AgentLink] = {}
@@ -366,6 +372,11 @@ class Controller(Fleet):
         if session.caller is None or not session.caller.has("agent"):
             text = f"{session.caller} may not join as an agent"
             return Failure(code="forbidden", message=text, hint="procctl token new --can agent makes a token that may")
+        if not HOST.match(hello.name):
+            text = f"{hello.name!r} is no name of a host"
+            return Failure(
+                code="bad-request", message=text, hint="letters, digits and ._@+-, beginning with one of those"
+            )
         known = self._links.get(hello.name)
         theirs = self.registry.refusal(hello.name, session.caller.identity)
         if known is not None and (theirs or known.epoch != hello.epoch) and not known.quiet:

@@ -139,7 +139,9 @@ def allow() -> Allow:
 
 
 def deny(why: str) -> Deny:
-    """The policy's answer: no, and why; the text reaches whoever asked."""
+    """The policy's answer: no, and why; the text reaches whoever asked. Raises TypeError if that is no text."""
+    if not isinstance(why, str):
+        raise TypeError(f"deny() takes the reason as a text, got {why!r}")
     return Deny(why)
 
 
@@ -166,7 +168,16 @@ def ask(within: float | str | None = None) -> Ask:
 
 
 def hosts(*patterns: str) -> Policy:
-    """A policy that refuses every host whose name matches none of the patterns (``sub.*.example.com``)."""
+    """A policy that refuses every host whose name matches none of the patterns (``sub.*.example.com``).
+
+    Raises:
+        BadConfig: There is none, or one is no text.
+    """
+    for pattern in patterns:
+        if not isinstance(pattern, str):
+            raise BadConfig(f"hosts() takes patterns as texts, got {pattern!r}", "hosts('web-*', 'db')")
+    if not patterns:
+        raise BadConfig("hosts() without a pattern would refuse every host", "hosts('web-*', 'db')")
 
     def policy(request: PermitRequest, fleet: View) -> Decision | None:
         if any(match_host(pattern, request.hostname) for pattern in patterns):

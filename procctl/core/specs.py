@@ -50,6 +50,9 @@ RestartPolicy = Literal["always", "on-failure", "never"]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}\Z")
 """A process name. ``all`` is none: as a target it means everything."""
 
+HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,252}\Z")
+"""A host's name: it stands in targets, in files' names and in messages."""
+
 
 @frozen(kw_only=True, eq=False, repr=False)
 class RestartSpec(Value):

@@ -11,6 +11,7 @@ from ..abc import Connection, Service
 from ..aio.block import Block
 from ..core.auth import Auth
 from ..core.messages import Failure, Hello, Welcome
+from ..service.arguments import expect
 from ..service.fleet import Fleet
 from ..service.urls import options_for, transport_for
 from ..version import __version__
@@ -48,6 +49,7 @@ async def connect(
 
     Cancellation: closes the link; commands under way go on over there.
     """
+    expect("url", url, str)
     transport = transport_for(url)
     shown = bearer(url, token, auth)
     options = options_for(url, auth)

@@ -17,6 +17,7 @@ from ..core.replies import ChildAnswer
 from ..core.shape import misfit
 from ..core.specs import ProcessSpec
 from ..errors import BadConfig, Failed, NoSuchTarget, refusal
+from .arguments import expect
 from .exchange import exchange
 from .lines import Line, Lines
 from .process import Process
@@ -170,7 +171,14 @@ class Fleet:
                 declared["group"] = group
             spec = spec_of(name, command, **declared)
             settled: Until = "ready" if spec.ready is not None else "settled"
-            return (await self.add(spec, hostname=hostname, uuid=uuid, until=until or settled))[0]
+            expect("force", force, bool)
+            if not force:
+                return (await self.add(spec, hostname=hostname, uuid=uuid, until=until or settled))[0]
+            made = await self.add(spec, start=False, hostname=hostname, uuid=uuid)
+            for process in made:
+                request = m.Start(uuid=process.uuid, hostname=process.hostname, force=force)
+                process.item = (await self._batch(request, until or settled))[0]
+            return made[0]
         if declared:
             raise BadConfig(f"start has no {', '.join(declared)} without a command", "add() registers a process")
         request = m.Start(name=name, hostname=hostname, uuid=uuid, group=group, all=all, force=force, standby=standby)

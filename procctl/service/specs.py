@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from attrs import fields
@@ -26,6 +26,8 @@ def spec_of(name: str, command: Sequence[str], **declared: Any) -> ProcessSpec:
     """
     if isinstance(command, str | bytes):
         raise BadConfig(f"the command of {name} is a text", f"pass a list of words: shlex.split({command!r})")
+    if not isinstance(command, Iterable):
+        raise BadConfig(f"the command of {name} is {command!r}", "pass a list of words")
     known = {attribute.name for attribute in fields(ProcessSpec)}
     for field in declared:
         if field not in known:
