@@ -146,6 +146,8 @@ def _exit_rows(record: ExitRecord) -> list[tuple[str, str]]:
     rows = [("last exit", f"{record.describe()} after {show_duration(round(record.uptime, 1))}, {_clock(record.at)}")]
     if record.by:
         rows.append(("ended by", record.by))
+    if record.cause:
+        rows.append(("because", record.cause))
     if record.usage is not None:
         used = record.usage
         rows.append(("used", f"{used.user + used.system:.2f} s CPU, {megabytes(used.max_rss)} MB at most"))

@@ -38,6 +38,7 @@ def exited(p: Process, event: Exited, now: Now) -> Step:
         by=p.stopper if asked and not (p.cause and p.wanted) else "",
         last_lines=event.last_lines,
         oom=event.oom,
+        cause=p.cause,
     )
     why = _why("emptying", f"{_how(p, record)}; what it started is being looked for", p, now)
     kill_at = max(p.kill_at, now.boot) if p.phase is P.STOPPING else now.boot + p.spec.stop.grace

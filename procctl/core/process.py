@@ -402,7 +402,8 @@ def _within(steps: tuple[tuple[str, float], ...], seconds: float) -> tuple[tuple
 
 
 def _past(record: ExitRecord) -> str:
-    return ("was " if record.signal else "") + record.describe()
+    how = ("was " if record.signal else "") + record.describe()
+    return f"{how}: {record.cause}" if record.cause else how
 
 
 _DECIDE: dict[type[Event], Callable[[Process, Any, Now], Step]] = {

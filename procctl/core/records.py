@@ -84,6 +84,7 @@ class ExitRecord(Value):
         escaped: Descendants that had left its process group, or that outlived the whole procedure.
         last_lines: The last of its output, as texts.
         oom: Whether the kernel has killed it for want of memory. False also where that cannot be seen.
+        cause: Why procctl itself has ended it (its lease was over, it was not ready in time, …), or empty.
     """
 
     code: int | None
@@ -95,6 +96,7 @@ class ExitRecord(Value):
     escaped: tuple[Stray, ...] = ()
     last_lines: tuple[str, ...] = ()
     oom: bool = False
+    cause: str = ""
 
     @property
     def failed(self) -> bool:

@@ -152,7 +152,9 @@ def _name(kind: Any) -> str:
         return _PLAIN[kind][1]
     if get_origin(kind) is Literal:
         return " or ".join(map(repr, get_args(kind)))
-    return f"a {kind.__name__}" if isinstance(kind, type) and get_origin(kind) is None else str(kind)
+    if not isinstance(kind, type) or get_origin(kind) is not None:
+        return str(kind)
+    return f"{'an' if kind.__name__[0] in 'AEIO' else 'a'} {kind.__name__}"
 
 
 def _wrong(expected: str, value: Any) -> Found:

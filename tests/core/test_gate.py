@@ -321,7 +321,7 @@ def test_tokens_grow_beyond_what_a_host_says():
 def test_what_a_host_holds_stands_in_the_way_of_others():
     g = gate()
     g.adopt("a", "e1", [lease(7)], at())
-    assert permit(g, "r1", hostname="b")[0].denied.startswith("web runs on a ")
+    assert permit(g, "r1", hostname="b")[0].denied.startswith("web runs on a; ")
 
 
 @pytest.mark.parametrize("when", [1e300, -1e300, float("inf")])

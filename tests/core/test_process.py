@@ -348,7 +348,7 @@ def test_what_does_not_become_ready_is_stopped_and_has_failed():
 
 def test_nobody_had_asked_for_the_end_of_what_did_not_become_ready():
     p = after(up(ready=READY), ev.NotReady(1, "not ready"), CLEAN, EMPTY)
-    assert ExitRecord(code=0, signal=None, at=1000.0, uptime=0.0) == p.exit
+    assert ExitRecord(code=0, signal=None, at=1000.0, uptime=0.0, cause="not ready") == p.exit
 
 
 def test_what_did_not_become_ready_is_restarted_as_any_failure():

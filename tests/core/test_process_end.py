@@ -191,6 +191,7 @@ def test_what_a_guard_has_ended_since_its_lease_had_run_out_asks_for_another():
     p, effects = told(after(up(), ev.Exited(None, "SIGKILL", overdue="not heard")), EMPTY)
     assert [ev.ReleaseLease(TOKEN), ev.AskPermission("u#2", again=True), ev.Changed()] == effects
     assert (p.phase, p.restarts, p.exit.signal, p.cause) == (P.ASKING, 1, "SIGKILL", "")
+    assert p.exit.cause
 
 
 def test_but_not_where_it_was_to_be_stopped():

@@ -122,6 +122,9 @@ def test_what_a_host_holds_that_is_there_is_freed_by_force_alone(virtually):
             assert any("its lease is over at the controller: local has freed it" in text for text in seen), seen
             await web.refresh()
             assert ("running", True) == (web.item.state, web.item.pid != first)
+            cause = "its lease is over at the controller: local has freed it"
+            assert cause == web.item.exit.cause
+            assert f"before that it was killed by SIGTERM: {cause}" in web.item.why.text
 
     virtually(main)
 

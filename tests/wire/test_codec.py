@@ -201,6 +201,7 @@ def test_an_exit_is_shown_whole():
         "escaped": [{"pid": 7, "name": "x"}],
         "last_lines": [],
         "oom": False,
+        "cause": "",
     }
 
 

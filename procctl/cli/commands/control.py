@@ -52,12 +52,10 @@ def _running(item: Item) -> str:
 def _ended(item: Item) -> str:
     if item.pid:
         return f"{item.name} is {item.state}, {item.detail} (pid {item.pid})"
-    return f"{item.name} is {item.state}" + (f"; it {_past(item)}" if item.exit is not None else "")
-
-
-def _past(item: Item) -> str:
-    assert item.exit is not None
-    return ("was " if item.exit.signal else "") + item.exit.describe()
+    told = f"{item.name} is {item.state}"
+    if item.exit is None or item.exit.describe() not in item.why.text:  # that was an earlier run
+        return told
+    return f"{told}; it {'was ' if item.exit.signal else ''}{item.exit.describe()}"
 
 
 @click.command()
