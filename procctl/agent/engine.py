@@ -309,6 +309,8 @@ class Engine:
 class _OwnGate:
     """An agent that has joined nobody is at the top itself."""
 
+    absent = ""
+
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._door: Doorkeeper

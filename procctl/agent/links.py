@@ -113,6 +113,7 @@ class Links:
             spread=self._spread,
             roll=self._roll,
             at_once=not above.awaited,
+            called=f"the controller {above.name}",
         )
         return self._line
 

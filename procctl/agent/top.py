@@ -17,6 +17,11 @@ __all__ = ["Asking", "Top"]
 class Top(Protocol):
     """Answers requests about admission."""
 
+    @property
+    def absent(self) -> str:
+        """Why no answer can come at present, or empty."""
+        ...
+
     def submit(self, call: Call) -> Pending:
         """See `procctl.abc.Service.submit`."""
         ...
@@ -58,7 +63,10 @@ class Asking:
 
     def ask(self, process: Process, effect: ev.AskPermission) -> None:
         """May it run?"""
+        absent = self._top.absent
         self._do(self.guard.ask(process, effect, self._now()))
+        if absent:  # it goes out by itself when that has changed, and is answered then
+            self._feed(process.uuid, ev.Queued(effect.rid, f"waits for permission to run; {absent}"))
 
     def withdraw(self, process: Process, rid: str) -> None:
         """It is not asked any more."""

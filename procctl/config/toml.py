@@ -200,6 +200,8 @@ def _hooks(keys: bool | dict[str, Any] | None) -> HooksSpec | None:
 def _policy(keys: dict[str, Any], place: Place) -> Policy:
     if not keys.keys() & {"hosts", "mode", "approve"}:
         raise wrong(place, "a policy that says nothing", "it needs hosts, mode or approve")
+    if keys.get("hosts") == ():
+        raise wrong(place.at("hosts"), "no host is named, so it would refuse them all")
     if "within" in keys and keys.get("approve") != "ask":
         raise wrong(place.at("within"), "nobody is asked, so nobody needs time", 'it goes with approve = "ask"')
     return rule(**keys)

@@ -58,6 +58,7 @@ class Line:
         spread: Within how many seconds to come back when a session is lost, at a moment of chance: so that a thousand
             that have lost the same far side do not come back together.
         roll: The dice.
+        called: The far side, for messages.
         at_once: Begin although nobody is there yet, who is tried again like one that went away.
     """
 
@@ -73,8 +74,10 @@ class Line:
         spread: Callable[[], float] = lambda: 0.0,
         roll: Callable[[], float] = random.random,
         at_once: bool = False,
+        called: str = "the far side",
     ) -> None:
         self._at_once = at_once
+        self._called = called
         self._spread = spread
         self._roll = roll
         self._dial = dial
@@ -95,6 +98,11 @@ class Line:
     def connected(self) -> bool:
         """Whether a session is up at present."""
         return self._session is not None
+
+    @property
+    def absent(self) -> str:
+        """Why nobody can answer at present, or empty."""
+        return "" if self.connected else f"{self._called} is not there"
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Keep a session up; `started` after the first welcome, or with `at_once` as soon as nobody is there.

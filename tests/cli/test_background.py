@@ -123,6 +123,10 @@ def test_config_check(cli):
     cli.write("Procfile", "web: sleep 1\n")
     assert "1 processes, nothing wrong" in cli("config", "check").stderr
     assert json.loads(cli("config", "check", "--json").stdout) == {"v": 1, "ok": True, "items": ["web"], "errors": []}
+    cli.write("keep.toml", '[agent]\non_exit = "keep"\n[auth]\ntoken_file = "none"\n')
+    told = cli("config", "check", "-f", "keep.toml", code=1).stderr
+    assert "keep needs a state folder (state_dir, or --state-dir) at agent.on_exit" in told
+    assert f"there is no {cli.folder}/none at auth.token_file" in told
 
 
 def test_config_show_hides_values(cli):

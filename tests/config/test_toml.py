@@ -129,6 +129,7 @@ def test_other_ways_to_say_it(toml, line, field, expected):
         ("x = ", "Invalid value"),
         ("[[policy]]", r"a policy that says nothing at policy\[0\] \(it needs hosts, mode or approve\)"),
         ("[[policy]]\nmatch='x'\nmode='one'\n[[policy]]\nmatch='y'", r"a policy that says nothing at policy\[1\]"),
+        ("[[policy]]\nhosts=[]", r"no host is named, so it would refuse them all at policy\[0\].hosts"),
         ("[[policy]]\nmode='one'\nwithin='5m'", r"nobody is asked, so nobody needs time at policy\[0\].within"),
         ("[agent]\njoin=['unix:///a', 'unix:///b']", "an agent joins one controller, and there are 2 at agent.join"),
     ],

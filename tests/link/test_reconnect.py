@@ -211,6 +211,7 @@ async def test_an_agent_may_be_there_before_its_controller(place, caplog):
             web = await agent.start("web", SLEEP, mode="one", until="accepted")
             free = await agent.start("free", SLEEP, admission=False)
             assert ("pending", "running") == ((await web.refresh()).state, (await free.refresh()).state)
+            assert f"waits for permission to run; the controller {url} is not there" == web.item.why.text
             async with Controller(listen=url) as controller:
                 await agent.wait("web", until="running")
                 assert ["a"] == [host.name for host in await controller.hosts()]

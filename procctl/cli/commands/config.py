@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 from attrs import evolve
 
+from ...config.declared import Declared
 from ...config.lookup import load
 from ...config.schema import schema as make_schema
 from ...core.specs import ProcessSpec
@@ -37,21 +39,16 @@ def check(file: str | None) -> None:
 
     async def work() -> int:
         declared = load(file, Path.cwd())
-        missing = [spec for spec in declared.processes if not _found(spec)]
+        wrong = list(_findings(declared))
         if found.json:
-            errors = [
-                {"target": s.name, "code": "no-program", "message": f"{s.command[0]!r} is not found", "hint": ""}
-                for s in missing
-            ]
+            errors = [{"target": at, "code": code, "message": text, "hint": ""} for at, code, text in wrong]
             click.echo(document([spec.name for spec in declared.processes], errors))
         else:
-            for spec in missing:
-                click.echo(
-                    f"procctl: {declared.file}: {spec.command[0]!r} is not found at process.{spec.name}", err=True
-                )
-            if not missing and not found.quiet:
+            for at, _, text in wrong:
+                click.echo(f"procctl: {declared.file}: {text} at {at}", err=True)
+            if not wrong and not found.quiet:
                 click.echo(f"{declared.file}: {len(declared.processes)} processes, nothing wrong", err=True)
-        return exits.FAILED if missing else exits.OK
+        return exits.FAILED if wrong else exits.OK
 
     run(work)
 
@@ -92,6 +89,18 @@ def show(file: str | None) -> None:
         return exits.OK
 
     run(work)
+
+
+def _findings(declared: Declared) -> Iterator[tuple[str, str, str]]:
+    """What a file can declare and this machine lacks: where, a word for it, and what."""
+    for spec in declared.processes:
+        if not _found(spec):
+            yield f"process.{spec.name}", "no-program", f"{spec.command[0]!r} is not found"
+    if declared.on_exit == "keep" and not declared.state_dir:
+        yield "agent.on_exit", "no-folder", "keep needs a state folder (state_dir, or --state-dir)"
+    token = declared.auth.token_file
+    if token and not os.path.exists(token):
+        yield "auth.token_file", "no-file", f"there is no {token}"
 
 
 def _found(spec: ProcessSpec) -> bool:

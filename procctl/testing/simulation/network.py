@@ -100,6 +100,9 @@ class Wire:
                     pending.settle(Failure(code="peer-gone", message="the link is down at present"))
             self._wires.world.after(0.1 + self._wires.world.random.random() * 2, self.connect)
 
+    absent = ""
+    """Nothing is made of that."""
+
     def submit(self, call: Call) -> Pending:
         """See `procctl.abc.Service.submit`."""
         self._number += 1
