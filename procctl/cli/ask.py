@@ -21,6 +21,10 @@ from .settings import Settings
 __all__ = ["ask_all", "connected", "finish", "preview"]
 
 
+_MOMENT = 2.0
+"""Seconds after which it is said what a command waits for."""
+
+
 @asynccontextmanager
 async def connected(settings: Settings, spare: float = 2.0) -> AsyncGenerator[Fleet]:
     """The fleet that this command speaks to, as a block.
@@ -42,8 +46,17 @@ async def ask_all(
     targets: Sequence[dict[str, Any]],
     make: Callable[[dict[str, Any]], Request[Batch]],
     until: Until = "settled",
+    watched: Sequence[dict[str, Any]] = (),
 ) -> Batch:
     """The same request for each target, all at once; their answers as one.
+
+    Args:
+        fleet: Who is asked.
+        settings: Of the command.
+        targets: Fields of each request.
+        make: Makes it.
+        until: When each is answered.
+        watched: Targets of which it is said what they wait for, as long as there is no answer.
 
     Raises:
         ProcctlError: A request was refused as a whole, or the time was over (TimeoutError).
@@ -57,9 +70,13 @@ async def ask_all(
         except ProcctlError as error:
             failed.append(error)
 
-    async with anyio.create_task_group() as group:
-        for i, target in enumerate(targets):
-            group.start_soon(one, i, target)
+    async with anyio.create_task_group() as watching:
+        if watched and until != "accepted" and not (settings.quiet or settings.json):
+            watching.start_soon(_say_why, fleet, watched)
+        async with anyio.create_task_group() as group:
+            for i, target in enumerate(targets):
+                group.start_soon(one, i, target)
+        watching.cancel_scope.cancel()
     if failed:
         raise failed[0]
     found = [batch for batch in batches if batch is not None]
@@ -70,6 +87,22 @@ async def ask_all(
         details=tuple(detail for batch in found for detail in batch.details),
         answers=tuple(answer for batch in found for answer in batch.answers),
     )
+
+
+async def _say_why(fleet: Fleet, targets: Sequence[dict[str, Any]]) -> None:
+    """What takes longer than a moment says why, and again when that changes."""
+    said: dict[str, str] = {}
+    while True:
+        await anyio.sleep(_MOMENT)
+        for target in targets:
+            try:
+                batch = await fleet.request(Status(stats=False, **_without_all(target)))
+            except ProcctlError:  # the command itself is answered in this way, or this caller may not look
+                return
+            for item in batch.items:
+                if item.state == "pending" and said.get(item.uuid) != item.why.text:
+                    said[item.uuid] = item.why.text
+                    click.echo(f"{item.hostname}/{item.name} {item.why.text}", err=True)
 
 
 def finish(settings: Settings, batch: Batch, tell: Callable[[Item], str] | None = None) -> int:

@@ -54,6 +54,8 @@ def test_yes_no_and_too_late(fleet):
     assert "no approval" in fleet("approve", waiting["approval"], code=4).stderr
 
     fleet("restart", "import", code=7)
+    assert "import is stopped; it" not in fleet("stop", "import").stderr  # its end was that of an earlier run
+    fleet("start", "import", code=7)
     (waiting,) = fleet.json("approvals")["items"]
     fleet("deny", waiting["approval"], "--reason", "not on Fridays")
     settled(lambda: state(fleet, "import")[0] == "notstarted/denied")

@@ -1,6 +1,7 @@
 """The commands that speak to an agent."""
 
 import json
+import re
 
 import pytest
 
@@ -95,7 +96,9 @@ def test_json(cli):
         "memory",
     }
     assert keys | {"cpu", "timestamp", "exit"} <= item.keys()
-    assert {"code", "signal", "at", "uptime", "usage", "by", "escaped", "last_lines", "oom"} == item["exit"].keys()
+    assert {"code", "signal", "at", "uptime", "usage", "by", "escaped", "last_lines", "oom", "cause"} == item[
+        "exit"
+    ].keys()
     document = cli.json("stop", "wep", code=4)
     (error,) = document["errors"]
     assert (document["ok"], document["items"], error.keys()) == (False, [], {"target", "code", "message", "hint"})
@@ -176,6 +179,15 @@ def test_what_was_never_started_says_since_when_it_is_known(cli):
     shown = cli("show", "idle").stdout
     assert "mode  one, fleet, lease\n" in shown
     assert "1970" not in shown + cli("why", "idle").stdout
+
+
+def test_what_takes_longer_says_why(cli):
+    cli("add", "stubborn", "--", "sh", "-c", "trap '' TERM; while :; do sleep 0.1; done")
+    told = cli("stop", "stubborn", "--grace", "3s").stderr
+    assert re.search(r"^here/stubborn stopped by .*SIGKILL in", told, re.MULTILINE)
+    assert "stubborn is stopped; it was killed by SIGKILL" in told
+    cli("start", "stubborn")
+    assert "here/" not in cli("-q", "stop", "stubborn", "--grace", "3s").stderr
 
 
 def test_events(cli):

@@ -77,7 +77,8 @@ def add(
                 return 0
             uuid = str(uuid4())
             target = {"spec": spec, "hostname": host, "each": each, "start": not no_start, "uuid": uuid}
-            batch = await ask_all(fleet, found, [target], lambda t: m.Add(**t))
+            watched = [{"name": name, "hostname": host}]
+            batch = await ask_all(fleet, found, [target], lambda t: m.Add(**t), watched=watched)
             return finish(
                 found, batch, lambda item: f"{item.name} is {item.state}" + (f" (pid {item.pid})" if item.pid else "")
             )

@@ -37,7 +37,7 @@ def _command(
         async with connected(found) as fleet:
             if found.dry_run:
                 return await preview(fleet, found, chosen, what)
-            return finish(found, await ask_all(fleet, found, chosen, make, until), tell)
+            return finish(found, await ask_all(fleet, found, chosen, make, until, chosen), tell)
 
     everything = any(target.get("all") for target in chosen)
     if destructive and everything and not (found.yes or found.dry_run) and sys.stdin.isatty():
