@@ -414,8 +414,9 @@ class Controller(Fleet):
     def _happened(self, events: Sequence[AnyEvent]) -> None:
         for event in events:
             self._timeline.put(partial(_at, event))
-        for host in sorted(_lost_or_back(events)):
-            self.door.explain(host)
+        if self.door.gate.open:
+            for host in sorted(_lost_or_back(events)):
+                self.door.explain(host)
         if self._turnstile.counts:
             for event in events:
                 if not isinstance(event, Snapshot):

@@ -193,7 +193,7 @@ class Gate:
             return [Revoke(lease, "", self._freed.get(lease.token, ""))]
         beside = self._beside(lease)
         if beside is not None:  # nothing was known of it here, and the slot was given to somebody else
-            why = f"{in_the_way(beside, self.fleet)}: the slot was given anew by a gate that knew nothing of this lease"
+            why = f"{lease.slot} was given to {beside.hostname}, since nothing was known of this lease"
             return [Revoke(lease, "", why)]
         if known is not None:  # given by another gate, which had numbers of its own
             number = self.book.renumber(lease.hostname, lease.token)

@@ -116,8 +116,7 @@ class Doorkeeper:
 
     def explain(self, hostname: str) -> None:
         """A host has been lost, or is back."""
-        if self.gate.open:
-            self.perform(self.gate.explain(hostname))
+        self.perform(self.gate.explain(hostname))
 
     @property
     def busy(self) -> bool:

@@ -84,11 +84,14 @@ class Seal:
             return None
         return Mark.of(text), boot.strip()
 
-    def open(self, mark: Mark) -> None:
-        """Begin, with what the store says. The file is on the disk when this returns. Raises OSError."""
+    def open(self, mark: Mark, durable: bool) -> None:
+        """Begin, with what the store says; if it is to be durable, that is on the disk when this returns. Raises
+        OSError."""
         self.close()
         self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         os.ftruncate(self._fd, os.pwrite(self._fd, f"{mark.text}\n{self._boot}\n".encode("ascii"), 0))
+        if not durable:
+            return
         os.fsync(self._fd)
         folder = os.open(os.path.dirname(self.path) or ".", os.O_RDONLY | os.O_CLOEXEC)
         try:

@@ -70,7 +70,8 @@ class SqliteStore:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             base = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
-            raise BadConfig(f"cannot open {path}: {getattr(error, 'strerror', None) or error}") from None
+            text = f"cannot open {path}: {getattr(error, 'strerror', None) or error}"
+            raise BadConfig(text, "see to that file, or use another folder") from None
         try:
             self._prepare(base)
         except BaseException as error:
@@ -104,7 +105,9 @@ class SqliteStore:
             mark = self._checked(base, mark)
         elif not tables:
             self._check_new("empty")
-        self._seal.open(mark if known == FORMAT else Mark())  # there before the store is, and never ahead of it
+        self._seal.open(
+            mark if known == FORMAT else Mark(), self._durable
+        )  # there before the store is, and never ahead of it
         base.execute("BEGIN IMMEDIATE")
         base.execute("CREATE TABLE IF NOT EXISTS documents (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
         base.execute(_PUT, ("", mark.text))
@@ -166,9 +169,12 @@ class SqliteStore:
             raise self._unusable(f"{self._seal.path}, which says how far it goes, cannot be read") from None
 
     def _refusal(self, error: sqlite3.Error) -> BadConfig:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return BadConfig(f"{self._path} is in use by another program", "stop that one, or use another folder")
-        return self._unusable(str(error))
+        match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+            case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+                return BadConfig(f"{self._path} is in use by another program", "stop that one, or use another folder")
+            case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_ERROR:
+                return self._unusable(str(error))
+        return BadConfig(f"cannot use {self._path}: {error}", "see to the disk and to the rights of its folder")
 
     def _unusable(self, why: str) -> BadConfig:
         folder = os.path.join(os.path.dirname(self._path), f"aside-{time.strftime('%Y%m%dT%H%M%S')}")

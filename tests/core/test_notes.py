@@ -208,8 +208,7 @@ def test_what_a_gate_without_its_journal_has_given_anew_is_not_held_twice(holder
     outs = g.adopt(inventory(run="e1", hostname=back.hostname, leases=[back]), at())
     assert (["Revoke"] if ends else ["Note"]) == kinds(outs)
     if ends:
-        assert outs[0].why.startswith("web runs on b since 1970-01-01T00:16:40Z; b is not heard")
-        assert outs[0].why.endswith("given anew by a gate that knew nothing of this lease")
+        assert "web was given to b, since nothing was known of this lease" == outs[0].why
     assert (1 if ends else 2) == len(g.holders("web"))
 
 

@@ -309,6 +309,32 @@ def test_what_fails_changes_nothing(path):
     assert [("a", "1"), ("c", "3")] == again(path)
 
 
+def test_a_disk_that_takes_nothing_is_no_reason_to_begin_anew(path):
+    opened(path).close()
+    before = path.read_bytes()
+    program = (
+        "import resource, signal, sys\n"
+        "from procctl.errors import BadConfig\n"
+        "from procctl.stores.sqlite import SqliteStore\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "try: SqliteStore().open(sys.argv[1])\n"
+        "except BadConfig as error: print(error)\n"
+    )
+    url = f"sqlite://{quote(str(path))}?durable=yes"
+    told = subprocess.run([sys.executable, "-c", program, url], check=True, capture_output=True, text=True).stdout
+    assert told.startswith(f"cannot use {path}: ")
+    assert "see to the disk" in told
+    assert "anew" not in told
+    assert before == path.read_bytes()
+
+
+def test_a_folder_in_its_place(path):
+    path.mkdir()
+    with pytest.raises(BadConfig, match=r"cannot open .*: Is a directory .see to that file, or use another folder"):
+        opened(path)
+
+
 def test_folders_may_have_any_name(place):
     folder = place / "what? 100% #1"
     folder.mkdir()
