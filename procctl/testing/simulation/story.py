@@ -262,28 +262,32 @@ class Story:
 
     def _decided(self) -> None:
         """I5: whoever asks has an answer, or waits for somebody who is there; and no lease is left over, but for those
-        whose release is under way at this moment."""
-        left = self._unheld()
+        questions and releases that are under way at this moment."""
+        left = self._undecided()
         if left:
             self.world.run(self.world.time + _UNDER_WAY, self._check)
-            left = [token for token in left if token in self._unheld()]
-        if left:
-            raise Violation("I5", f"lease {left[0]} of {self.paper.leases[left[0]].slot} is held by nobody")
+            later = self._undecided()
+            left = {key: text for key, text in left.items() if key in later}
+        for text in left.values():
+            raise Violation("I5", text)
 
-    def _unheld(self) -> list[int]:
-        """Leases that are out, and that no process has. Raises `Violation` where somebody asks in vain."""
+    def _undecided(self) -> dict[int | str, str]:
+        """Leases that are out and that no process has, and questions in vain; and what to say of each."""
         life = self.top.life
         held = {lease.token: lease for lease in self.paper.leases.values()}
+        vain: dict[int | str, str] = {}
         for machine in self.machines:
             agent = machine.agent
             if agent is None or life is None:
                 raise Violation("I5", f"{machine.name} or the controller never came back")
             for process in agent.host.processes.values():
-                waits = process.phase is Phase.ASKING and not self.person.is_asked(f"{machine.name}/{process.rid}")
+                rid = f"{machine.name}/{process.rid}"
+                waits = process.phase is Phase.ASKING and not self.person.is_asked(rid)
                 if waits and not life.door.gate.holders(process.name):
-                    raise Violation(
-                        "I5", f"{process.name} on {machine.name} asks, nobody holds it, and nothing happens"
-                    )
+                    vain[rid] = f"{process.name} on {machine.name} asks, nobody holds it, and nothing happens"
                 with suppress(KeyError):
                     del held[process.token]
-        return [lease.token for lease in held.values() if self.world.time - (lease.at - 1e9) > self.terms.ttl]
+        for token, lease in held.items():
+            if self.world.time - (lease.at - 1e9) > self.terms.ttl:
+                vain[token] = f"lease {token} of {lease.slot} is held by nobody"
+        return vain
