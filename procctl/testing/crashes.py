@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from .virtual.outcome import Outcome
+from .outcome import Outcome
 from .virtual.scenes import SCENES, WHO, play, steps_of
 from .virtual.time import Backend
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from .virtual.outcome import Outcome
+from .outcome import Outcome
 from .virtual.story import tell
 
 __all__ = ["main", "summary"]

@@ -5,6 +5,7 @@ What decides is the code that decides outside of here, and no copy of it: `core.
 keeper, the wires, the disk and the time. One seed is one story: the same seed gives the same trace.
 """
 
-from .story import Faults, Outcome, Violation, simulate
+from ..outcome import Outcome
+from .story import Faults, Violation, simulate
 
 __all__ = ["Faults", "Outcome", "Violation", "simulate"]

@@ -11,6 +11,7 @@ from ...core.messages import Kill, Restart, Start, Stop
 from ...core.specs import ProcessSpec, RestartSpec, StopSpec
 from ...core.states import Phase
 from ...core.terms import Terms
+from ..outcome import Outcome
 from .host import Agent, Machine
 from .kernel import Kernel, Run
 from .network import Wire, Wires
@@ -18,7 +19,7 @@ from .person import Person
 from .top import Paper, Top
 from .world import Violation, World
 
-__all__ = ["Faults", "Outcome", "Violation", "simulate"]
+__all__ = ["Faults", "Violation", "simulate"]
 
 SLOTS = ("web", "db")
 HOSTS = ("a", "b", "c")
@@ -35,18 +36,6 @@ class Faults:
 
     chaos: float = 240.0
     freeze: bool = False
-
-
-@frozen(kw_only=True)
-class Outcome:
-    """What has come of a seed. Attributes: broken: Which rule, or empty. lines: The end of the trace."""
-
-    seed: int
-    digest: str
-    seconds: float
-    counts: dict[str, int]
-    broken: str = ""
-    lines: tuple[str, ...] = ()
 
 
 def simulate(seed: int, faults: Faults | None = None) -> Outcome:

@@ -1,4 +1,4 @@
-"""What has come of a virtual fleet that was played through, and the quiet in which that is done."""
+"""What a virtual fleet that was played through has come to, and the quiet in which that is done."""
 
 from __future__ import annotations
 
@@ -6,26 +6,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from attrs import frozen
-
+from ..outcome import Outcome
 from .fleet import VirtualFleet
 
-__all__ = ["Outcome", "outcome_of", "quietly"]
+__all__ = ["outcome_of", "quietly"]
 
 QUIET = ("procctl", "procctl.gate", "procctl.link", "procctl.agent", "procctl.agent.journal")
 """Loggers: that links end and disks fail is no news here."""
-
-
-@frozen(kw_only=True)
-class Outcome:
-    """What has come of a seed. Attributes: broken: Which rule, or empty. lines: The end of the trace."""
-
-    seed: int
-    digest: str
-    seconds: float
-    counts: dict[str, int]
-    broken: str = ""
-    lines: tuple[str, ...] = ()
 
 
 def outcome_of(fleet: VirtualFleet, seed: int, broken: str) -> Outcome:

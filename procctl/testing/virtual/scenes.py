@@ -17,9 +17,10 @@ from ...abc import Call
 from ...core.messages import AnyRequest, Restart, Start, Stop
 from ...core.specs import ProcessSpec
 from ...core.terms import Terms
+from ..outcome import Outcome
 from .child import Script
 from .fleet import VirtualFleet
-from .outcome import Outcome, outcome_of, quietly
+from .outcome import outcome_of, quietly
 from .rules import decided, empty
 from .time import Backend, before_steps, run_virtual
 from .trace import Violation
