@@ -73,9 +73,8 @@ from ..core.messages import (
 from ..core.reach import Reach
 from ..core.registry import About, Registry
 from ..core.rights import OWNER, refused
-from ..core.specs import HOST
 from ..core.states import State
-from ..errors import Closed, refusal
+from ..errors import BadConfig, Closed, refusal
 from ..link.consultant import Consultant, Entrance
 from ..link.doorkeeper import Doorkeeper
 from ..link.pair import pair
@@ -372,11 +371,10 @@ class Controller(Fleet):
         if session.caller is None or not session.caller.has("agent"):
             text = f"{session.caller} may not join as an agent"
             return Failure(code="forbidden", message=text, hint="procctl token new --can agent makes a token that may")
-        if not HOST.match(hello.name):
-            text = f"{hello.name!r} is no name of a host"
-            return Failure(
-                code="bad-request", message=text, hint="letters, digits and ._@+-, beginning with one of those"
-            )
+        try:
+            host_name(hello.name)
+        except BadConfig as error:
+            return Failure(code="bad-request", message=error.message, hint=error.hint)
         known = self._links.get(hello.name)
         theirs = self.registry.refusal(hello.name, session.caller.identity)
         if known is not None and (theirs or known.epoch != hello.epoch) and not known.quiet:

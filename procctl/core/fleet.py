@@ -144,12 +144,12 @@ class Router:
         hosts = self._registry.match(request.hostname)
         present = [host for host in hosts if host.lost is None]
         if not present:
-            text, hint = no_host(request.hostname, list(self._registry.hosts))
             if not request.hostname:
                 text, hint = "no host has joined", "procctl agent --join URL, on another machine or on this one"
             elif hosts:
-                text = f"{request.hostname} does not respond"
-                hint = "procctl hosts shows when it was heard last"
+                text, hint = f"{request.hostname} does not respond", _HEARD
+            else:
+                text, hint = no_host(request.hostname, list(self._registry.hosts))
             return [Merged(key, Failure(code="peer-gone" if hosts else "no-such-target", message=text, hint=hint))]
         chosen = {host.name for host in present}
         if self._registry.owner(request.uuid) not in {"", *chosen}:

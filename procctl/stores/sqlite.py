@@ -105,9 +105,8 @@ class SqliteStore:
             mark = self._checked(base, mark)
         elif not tables:
             self._check_new("empty")
-        self._seal.open(
-            mark if known == FORMAT else Mark(), self._durable
-        )  # there before the store is, and never ahead of it
+        before = mark if known == FORMAT else Mark()
+        self._seal.open(before, self._durable)  # there before the store is, and never ahead of it
         base.execute("BEGIN IMMEDIATE")
         base.execute("CREATE TABLE IF NOT EXISTS documents (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
         base.execute(_PUT, ("", mark.text))

@@ -94,6 +94,16 @@ async def test_a_block_that_cannot_be_made(block, arguments, text):
     assert text in caught.value.message
 
 
+async def test_a_controller_looks_at_the_names_of_agents_too():
+    async with Controller() as controller:
+        agent = Agent("a", join=controller)
+        agent.name = "n*"  # as one that is not procctl's may say
+        with deadline(), pytest.raises(Refused, match=r"'n\*' is no name of a host .letters, digits"):
+            async with agent:
+                pass
+        assert () == await controller.hosts()
+
+
 async def test_a_url_that_is_none():
     with pytest.raises(BadConfig, match="expected a text at url, got 5"):
         async with connect(5):

@@ -85,6 +85,8 @@ def test_the_whole_face(backend):
         assert agent.processes() == []
         with pytest.raises(NoSuchTarget, match="nobody holds"):
             agent.free("nothing")
+        with pytest.raises(NoSuchTarget, match="nobody holds"):
+            agent.holders("nothing")
 
 
 def test_one_is_let_go_and_taken_back(backend):

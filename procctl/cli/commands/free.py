@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import click
 
@@ -50,7 +50,7 @@ def free(name: str, host: str, force: bool) -> None:
     run(work)
 
 
-def _tell(what: str, holders: Any, as_json: bool) -> None:
+def _tell(what: str, holders: Sequence[Holder], as_json: bool) -> None:
     if as_json:
         from ...wire.codec import unstructure
 
